@@ -1,0 +1,99 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Our own modules: every warning is an error, imports are internal unless they say otherwise.
+let ours: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+let package = Package(
+  name: "build-snapshot",
+  products: [
+    .executable(name: "build-snapshot", targets: ["BuildSnapshot"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+  ],
+  targets: [
+    // C libraries, as the system has them: a module map and a header each.
+    .systemLibrary(
+      name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(
+      name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+
+    .systemLibrary(name: "CExt2FS", pkgConfig: "ext2fs", providers: [.apt(["libext2fs-dev"])]),
+    // Namespaces, capabilities and seccomp: what must happen between fork and exec, where Swift may not run.
+    .target(name: "CSandbox"),
+
+    // Nouns.
+    .target(name: "Model", swiftSettings: ours),
+    .target(
+      name: "Content",
+      dependencies: [
+        "Model", "CArchive", "CZstd",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: ours),
+
+    // Verbs: none imports another.
+    .target(name: "Reading", dependencies: ["Model", "Content"], swiftSettings: ours),
+    .target(
+      name: "Resolving",
+      dependencies: [
+        "Model", "Content", .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
+      swiftSettings: ours),
+    .target(name: "Fetching", dependencies: ["Model", "Content", "CCurl"], swiftSettings: ours),
+    .target(
+      name: "Isolation", dependencies: ["Model", "Content", "CSandbox"], swiftSettings: ours),
+    .target(
+      name: "Assembling", dependencies: ["Model", "Content", "Isolation"], swiftSettings: ours),
+    .target(name: "Imaging", dependencies: ["Model", "Content", "CExt2FS"], swiftSettings: ours),
+    .target(name: "Publishing", dependencies: ["Model", "Content"], swiftSettings: ours),
+
+    .target(
+      name: "Pipeline",
+      dependencies: [
+        "Reading", "Resolving", "Fetching", "Isolation", "Assembling", "Imaging", "Publishing",
+      ],
+      swiftSettings: ours),
+    .executableTarget(
+      name: "BuildSnapshot",
+      dependencies: [
+        "Pipeline", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: ours),
+
+    // What tests share: temporary folders, golden files, seeded random numbers, a server with faults.
+    .target(
+      name: "Support",
+      dependencies: [
+        "Model", "Content", .product(name: "SystemPackage", package: "swift-system"),
+      ], path: "Tests/Support",
+      swiftSettings: ours),
+    .testTarget(name: "ModelTests", dependencies: ["Model", "Support"], swiftSettings: ours),
+    .testTarget(name: "ContentTests", dependencies: ["Content", "Support"], swiftSettings: ours),
+    .testTarget(name: "ReadingTests", dependencies: ["Reading", "Support"], swiftSettings: ours),
+    .testTarget(
+      name: "ResolvingTests", dependencies: ["Resolving", "Support"], swiftSettings: ours),
+    .testTarget(name: "FetchingTests", dependencies: ["Fetching", "Support"], swiftSettings: ours),
+    .testTarget(
+      name: "IsolationTests", dependencies: ["Isolation", "Support"], swiftSettings: ours),
+    .testTarget(
+      name: "AssemblingTests", dependencies: ["Assembling", "Support"], swiftSettings: ours),
+    .testTarget(name: "ImagingTests", dependencies: ["Imaging", "Support"], swiftSettings: ours),
+    .testTarget(
+      name: "PublishingTests", dependencies: ["Publishing", "Support"], swiftSettings: ours),
+    .testTarget(name: "PipelineTests", dependencies: ["Pipeline", "Support"], swiftSettings: ours),
+    .testTarget(
+      name: "BuildSnapshotTests", dependencies: ["BuildSnapshot", "Support"], swiftSettings: ours),
+  ],
+  swiftLanguageModes: [.v6]
+)

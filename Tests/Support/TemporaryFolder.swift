@@ -1,0 +1,38 @@
+internal import Foundation
+public import SystemPackage
+
+/// A folder under the system's temporary folder that is removed when the last reference goes.
+public final class TemporaryFolder: Sendable {
+  public let path: FilePath
+
+  public init() throws {
+    let base = FileManager.default.temporaryDirectory
+      .appendingPathComponent("build-snapshot-test-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: base, withIntermediateDirectories: true)
+    path = FilePath(base)
+  }
+
+  deinit {
+    // A folder that is already gone is what we want.
+    try? FileManager.default.removeItem(atPath: path.string)
+  }
+
+  public static func / (folder: TemporaryFolder, name: String) -> FilePath {
+    folder.path.appending(name)
+  }
+
+  /// Writes a file, with the folders above it.
+  @discardableResult
+  public func write(_ name: String, _ bytes: [UInt8]) throws -> FilePath {
+    let file = self / name
+    try FileManager.default.createDirectory(
+      atPath: file.removingLastComponent().string, withIntermediateDirectories: true)
+    try Data(bytes).write(to: URL(fileURLWithPath: file.string))
+    return file
+  }
+
+  @discardableResult
+  public func write(_ name: String, _ text: String) throws -> FilePath {
+    try write(name, Array(text.utf8))
+  }
+}

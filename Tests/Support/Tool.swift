@@ -1,0 +1,49 @@
+public import Foundation
+
+/// What a program printed and how it ended.
+public struct ToolResult: Sendable {
+  /// The exit status, or minus the signal's number.
+  public var status: Int32
+  public var output: String
+  public var errors: String
+}
+
+/// Runs a program found on PATH (with the sbin folders) and waits for it; both streams go to files,
+/// so that no amount of output can block it.
+public func runTool(
+  _ name: String, _ arguments: [String] = [], environment: [String: String] = [:],
+  input: Data? = nil, folder: String? = nil
+) throws -> ToolResult {
+  let scratch = try TemporaryFolder()
+  let process = Process()
+  process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+  process.arguments = [name] + arguments
+  var variables = ProcessInfo.processInfo.environment
+  variables["PATH", default: "/usr/bin:/bin"] += ":/usr/sbin:/sbin"
+  variables["LC_ALL"] = "C.UTF-8"
+  process.environment = variables.merging(environment) { $1 }
+  if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
+  let output = try scratch.write("output", "")
+  let errors = try scratch.write("errors", "")
+  process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: output.string))
+  process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors.string))
+  let source = try scratch.write("input", Array(input ?? Data()))
+  process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: source.string))
+  try process.run()
+  process.waitUntilExit()
+  let status = process.terminationStatus
+  return ToolResult(
+    status: process.terminationReason == .uncaughtSignal ? -status : status,
+    output: String(
+      decoding: try Data(contentsOf: URL(fileURLWithPath: output.string)), as: UTF8.self),
+    errors: String(
+      decoding: try Data(contentsOf: URL(fileURLWithPath: errors.string)), as: UTF8.self))
+}
+
+/// Whether a program is on PATH or in an sbin folder: the gate of tests that need it.
+public func hasTool(_ name: String) -> Bool {
+  let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+  return (path + ":/usr/sbin:/sbin").split(separator: ":").contains {
+    FileManager.default.isExecutableFile(atPath: "\($0)/\(name)")
+  }
+}

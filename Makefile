@@ -1,0 +1,36 @@
+# What a newcomer needs: `make image` and `make test`. Each installs the system packages it lacks.
+
+RECIPE ?= recipes/golden-debian-12.toml
+STORE  ?= store
+PROGRAM = .build/release/build-snapshot
+
+.PHONY: image build test lint format setup-build setup-test clean
+
+## image: build the program, then the image of RECIPE in STORE; prints the image's path
+image: build
+	$(PROGRAM) $(RECIPE) --store $(STORE)
+
+## build: the program, optimised
+build: setup-build
+	swift build -c release --product build-snapshot
+
+## test: every test that this machine can run
+test: setup-test
+	scripts/test
+
+## lint: formatting and style, warnings included
+lint:
+	swift format lint --recursive --parallel --strict Package.swift Sources Tests
+
+## format: put the code into the project's format
+format:
+	swift format --in-place --recursive --parallel Package.swift Sources Tests
+
+setup-build:
+	@scripts/setup build
+
+setup-test:
+	@scripts/setup build test
+
+clean:
+	swift package clean

@@ -6,6 +6,18 @@ public struct ToolResult: Sendable {
   public var status: Int32
   public var output: String
   public var errors: String
+
+  /// Itself, when the program ended with status 0.
+  public func succeeded() throws -> ToolResult {
+    guard status == 0 else { throw ToolFailure(result: self) }
+    return self
+  }
+}
+
+/// A program that a test needs ended with another status than 0.
+public struct ToolFailure: Error, CustomStringConvertible {
+  public var result: ToolResult
+  public var description: String { "status \(result.status): \(result.errors)\(result.output)" }
 }
 
 /// Runs a program found on PATH (with the sbin folders) and waits for it; both streams go to files,

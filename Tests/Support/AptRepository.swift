@@ -286,20 +286,12 @@ private func mailDate(_ seconds: Int) -> String {
   return formatter.string(from: Date(timeIntervalSince1970: Double(seconds))) + " UTC"
 }
 
-/// Why a repository could not be made: a tool failed.
-private struct ToolFailure: Error, CustomStringConvertible {
-  var description: String
-}
-
 @discardableResult
 private func requireSuccess(
   _ name: String, _ arguments: [String], environment: [String: String] = [:], input: String = ""
 ) throws -> String {
-  let result = try runTool(name, arguments, environment: environment, input: Data(input.utf8))
-  guard result.status == 0 else {
-    throw ToolFailure(description: "\(name) ended with \(result.status): \(result.errors)")
-  }
-  return result.output
+  try runTool(name, arguments, environment: environment, input: Data(input.utf8)).succeeded()
+    .output
 }
 
 /// Whether this machine has what `AptRepository` needs: the gate of tests that use it.

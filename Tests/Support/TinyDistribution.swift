@@ -47,9 +47,11 @@ public struct TinyDistribution {
   private static let programs = [
     "dash": ["/usr/bin/dash"],
     "coreutils": [
-      "cat", "chmod", "chown", "cp", "echo", "false", "id", "ln", "ls", "mkdir", "mv", "rm", "rmdir",
+      "cat", "chmod", "chown", "cp", "echo", "false", "id", "ln", "ls", "mkdir", "mv", "rm",
+      "rmdir",
       "sleep", "stat", "sync", "touch", "true", "uname", "head", "wc", "sha256sum", "test", "env",
-      "basename", "dirname", "sort", "cut", "tr", "tail", "md5sum", "readlink", "expr", "mknod", "dd",
+      "basename", "dirname", "sort", "cut", "tr", "tail", "md5sum", "readlink", "expr", "mknod",
+      "dd",
     ].map { "/usr/bin/\($0)" },
     "dpkg": [
       "/usr/bin/dpkg", "/usr/bin/dpkg-deb", "/usr/bin/dpkg-split", "/usr/bin/dpkg-query",
@@ -61,9 +63,11 @@ public struct TinyDistribution {
   ]
 
   private static let folders = [
-    "boot", "dev", "etc", "home", "proc", "root", "run", "sys", "tmp", "usr/bin", "usr/sbin", "usr/lib",
+    "boot", "dev", "etc", "home", "proc", "root", "run", "sys", "tmp", "usr/bin", "usr/sbin",
+    "usr/lib",
     "usr/lib64", "var/lib/dpkg", "var/log", "var/tmp", "var/cache/apt/archives/partial",
-    "var/lib/apt/lists/partial", "etc/apt/apt.conf.d", "etc/apt/preferences.d", "etc/dpkg/dpkg.cfg.d",
+    "var/lib/apt/lists/partial", "etc/apt/apt.conf.d", "etc/apt/preferences.d",
+    "etc/dpkg/dpkg.cfg.d",
     "var/lib/dpkg/info", "etc/alternatives", "etc/skel",
   ]
 
@@ -124,7 +128,8 @@ public struct DebBuilder {
     var commands = ["set -eu", "umask 022", "mkdir -p '\(root)/DEBIAN'"]
     for folder in folders { commands.append("mkdir -p '\(root)/\(folder)'") }
     for path in copies {
-      commands.append("mkdir -p \"$(dirname '\(root)\(path)')\" && cp -L '\(path)' '\(root)\(path)'")
+      commands.append(
+        "mkdir -p \"$(dirname '\(root)\(path)')\" && cp -L '\(path)' '\(root)\(path)'")
     }
     for (path, target) in links.sorted(by: { $0.key < $1.key }) {
       commands.append(

@@ -28,6 +28,7 @@ let package = Package(
       name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
 
     .systemLibrary(name: "CExt2FS", pkgConfig: "ext2fs", providers: [.apt(["libext2fs-dev"])]),
+    .systemLibrary(name: "CLinux"),
     // Namespaces, capabilities and seccomp: what must happen between fork and exec, where Swift may not run.
     .target(name: "CSandbox"),
 
@@ -56,7 +57,7 @@ let package = Package(
     .target(
       name: "Assembling", dependencies: ["Model", "Content", "Isolation"], swiftSettings: ours),
     .target(name: "Imaging", dependencies: ["Model", "Content", "CExt2FS"], swiftSettings: ours),
-    .target(name: "Publishing", dependencies: ["Model", "Content"], swiftSettings: ours),
+    .target(name: "Publishing", dependencies: ["Model", "Content", "CLinux"], swiftSettings: ours),
 
     .target(
       name: "Pipeline",
@@ -90,7 +91,8 @@ let package = Package(
       name: "AssemblingTests", dependencies: ["Assembling", "Support"], swiftSettings: ours),
     .testTarget(name: "ImagingTests", dependencies: ["Imaging", "Support"], swiftSettings: ours),
     .testTarget(
-      name: "PublishingTests", dependencies: ["Publishing", "Support"], swiftSettings: ours),
+      name: "PublishingTests", dependencies: ["Publishing", "Model", "Content", "Support"],
+      swiftSettings: ours),
     .testTarget(name: "PipelineTests", dependencies: ["Pipeline", "Support"], swiftSettings: ours),
     .testTarget(
       name: "BuildSnapshotTests", dependencies: ["BuildSnapshot", "Support"], swiftSettings: ours),

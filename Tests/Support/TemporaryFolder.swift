@@ -13,8 +13,19 @@ public final class TemporaryFolder: Sendable {
   }
 
   deinit {
+    let files = FileManager.default
+    // A plain user must open write-protected folders first; root need not, and may fail on links.
+    for name in geteuid() == 0 ? [] : files.subpaths(atPath: path.string) ?? [] {
+      let inner = path.appending(name).string
+      // A link to nowhere has no attributes.
+      guard
+        (try? files.attributesOfItem(atPath: inner))?[.type] as? FileAttributeType == .typeDirectory
+      else { continue }
+      // What stays protected stays behind: the system cleans its temporary folder.
+      try? files.setAttributes([.posixPermissions: 0o700], ofItemAtPath: inner)
+    }
     // A folder that is already gone is what we want.
-    try? FileManager.default.removeItem(atPath: path.string)
+    try? files.removeItem(atPath: path.string)
   }
 
   public static func / (folder: TemporaryFolder, name: String) -> FilePath {

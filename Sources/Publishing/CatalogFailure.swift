@@ -1,0 +1,58 @@
+public import Model
+public import SystemPackage
+
+/// Why the catalog could not be read or changed.
+public enum CatalogFailure: Error, Sendable, Equatable, CustomStringConvertible {
+  /// A system call failed; nothing was published.
+  case system(doing: String, path: FilePath, Errno)
+  /// The pointer has moved to the release, but a step after that failed: readers see the release,
+  /// a power cut may still take it back. The next use of the catalog completes what is missing.
+  case unconfirmed(image: String, Version, doing: String, path: FilePath, Errno)
+  /// A file of the catalog does not read as what it should be.
+  case damaged(FilePath, reason: String)
+  case invalidName(String)
+  case noImage(String, store: FilePath)
+  case noRelease(image: String, Version, known: [Version])
+  /// The version that the caller asked for is not above all that were ever given out.
+  case versionTaken(image: String, Version, last: Version)
+  /// A day has numbers for so many versions only.
+  case versionsExhausted(image: String, day: Int)
+  /// The same disk, or the version, was quarantined.
+  case quarantined(image: String, Version, disk: ContentHash, reason: String)
+  /// A file that shall be moved into the catalog lies elsewhere.
+  case otherFileSystem(FilePath, store: FilePath)
+  /// What was staged is not what the manifest says.
+  case incomplete(FilePath, reason: String)
+
+  public var description: String {
+    switch self {
+    case .system(let doing, let path, let error):
+      "cannot \(doing) '\(path)': \(error)"
+    case .unconfirmed(let image, let version, let doing, let path, let error):
+      "'\(image)@\(version)' is published, but may not survive a power cut: cannot \(doing) "
+        + "'\(path)': \(error); run 'build-snapshot doctor' when the disk is well"
+    case .damaged(let path, let reason):
+      "'\(path)' is damaged: \(reason); run 'build-snapshot doctor'"
+    case .invalidName(let name):
+      "'\(name)' is not a name for an image; use lower-case letters, digits, '.', '_' and '-', "
+        + "at most 64"
+    case .noImage(let name, let store):
+      "no release of '\(name)' in '\(store)'; 'build-snapshot list' shows what is there"
+    case .noRelease(let image, let version, let known):
+      "no release '\(image)@\(version)'"
+        + (known.isEmpty
+          ? "" : "; there are \(known.map(\.description).joined(separator: ", "))")
+    case .versionTaken(let image, let version, let last):
+      "version \(version) of '\(image)' cannot be given: it must be above \(last)"
+    case .versionsExhausted(let image, let day):
+      "'\(image)' has \(Version.lastNumber) versions of day \(day) already"
+    case .quarantined(let image, let version, let disk, let reason):
+      "this build equals '\(image)@\(version)' (sha256 \(disk)), which is in quarantine: \(reason); "
+        + "'build-snapshot release \(image) \(version)' lifts it"
+    case .otherFileSystem(let path, let store):
+      "'\(path)' cannot be moved into '\(store)': it lies on another file system"
+    case .incomplete(let path, let reason):
+      "'\(path)' cannot be published: \(reason)"
+    }
+  }
+}

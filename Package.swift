@@ -11,11 +11,14 @@ let ours: [SwiftSetting] = [
 let package = Package(
   name: "build-snapshot",
   products: [
-    .executable(name: "build-snapshot", targets: ["BuildSnapshot"])
+    .executable(name: "build-snapshot", targets: ["BuildSnapshot"]),
+    .executable(name: "vm-browser-agent", targets: ["VMBrowserAgent"]),
+    .executable(name: "vm-api-server", targets: ["VMAPIServer"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
   ],
@@ -72,6 +75,22 @@ let package = Package(
       ],
       swiftSettings: ours),
 
+    // What runs inside the image: no Foundation, a static Swift runtime.
+    .target(name: "CTerminal"),
+    .target(name: "Terminal", dependencies: ["CTerminal"], swiftSettings: ours),
+    .target(
+      name: "AgentHTTP",
+      dependencies: [
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ],
+      swiftSettings: ours),
+    .executableTarget(
+      name: "VMBrowserAgent", dependencies: ["AgentHTTP", "Terminal"], swiftSettings: ours),
+    .executableTarget(
+      name: "VMAPIServer", dependencies: ["AgentHTTP", "Terminal"], swiftSettings: ours),
+
     // What tests share: temporary folders, golden files, seeded random numbers, a server with faults.
     .target(
       name: "Support",
@@ -94,6 +113,16 @@ let package = Package(
       name: "PublishingTests", dependencies: ["Publishing", "Model", "Content", "Support"],
       swiftSettings: ours),
     .testTarget(name: "PipelineTests", dependencies: ["Pipeline", "Support"], swiftSettings: ours),
+    .testTarget(name: "TerminalTests", dependencies: ["Terminal", "Support"], swiftSettings: ours),
+    .testTarget(
+      name: "AgentHTTPTests", dependencies: ["AgentHTTP", "Support"], swiftSettings: ours),
+    .testTarget(
+      name: "VMBrowserAgentTests",
+      dependencies: ["VMBrowserAgent", "AgentHTTP", "Terminal", "Support"],
+      swiftSettings: ours),
+    .testTarget(
+      name: "VMAPIServerTests", dependencies: ["VMAPIServer", "AgentHTTP", "Terminal", "Support"],
+      swiftSettings: ours),
     .testTarget(
       name: "BuildSnapshotTests", dependencies: ["BuildSnapshot", "Support"], swiftSettings: ours),
   ],

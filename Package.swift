@@ -47,7 +47,12 @@ let package = Package(
       swiftSettings: ours),
 
     // Verbs: none imports another.
-    .target(name: "Reading", dependencies: ["Model", "Content"], swiftSettings: ours),
+    .target(
+      name: "Reading",
+      dependencies: [
+        "Model", "Content", .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: ours),
     .target(
       name: "Resolving",
       dependencies: [

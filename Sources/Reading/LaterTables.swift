@@ -1,0 +1,71 @@
+internal import Model
+
+/// A table whose keys are known and checked, but that no step carries out yet.
+struct LaterTable {
+  var name: String
+  var isArray: Bool
+  var check: @Sendable (inout Fields, RecipeReader) -> Void
+}
+
+/// What is refused with a word of its own; to carry one out, move its check to a reading function.
+let laterTables = [
+  LaterTable(name: "npm", isArray: false) { fields, _ in
+    _ = fields.string("into", .imageFolder)
+    _ = fields.string("registry", .text)
+    _ = fields.strings("packages", .npmPackage)
+    _ = fields.strings("scripts", .npmPackage)
+    _ = fields.pairs("bin", key: .name, value: .npmPackage)
+  },
+  LaterTable(name: "chromium", isArray: false) { fields, _ in
+    _ = fields.string("source", .oneOf(["apt", "archive", "chrome-for-testing"]))
+    _ = fields.string("version", .text)
+    _ = fields.stringOrStrings("url", .url)
+    _ = fields.string("sha256", .sha256)
+    _ = fields.string("into", .imageFolder)
+  },
+  LaterTable(name: "test", isArray: true) { fields, reader in
+    _ = fields.required("name", .text)
+    _ = reader.command("run", &fields)
+    _ = fields.boolean("pty")
+    _ = fields.string("expect", .anyText)
+    _ = fields.string("stage", .oneOf(["root", "boot"]))
+  },
+  LaterTable(name: "boot", isArray: false) { fields, _ in
+    _ = fields.string("cmdline", .text)
+    _ = fields.size("memory", in: (64 << 20)...(1 << 40))
+    _ = fields.string("cpu", .name)
+    _ = fields.string("kernel", .hostPath)
+    _ = fields.string("ready", .unit(isPattern: false))
+    _ = fields.strings("health", .text)
+  },
+  LaterTable(name: "budget", isArray: false) { fields, _ in
+    _ = fields.size("free", in: 0...(8 << 40))
+    _ = fields.integer("free_inodes", in: 0...Int(UInt32.max))
+  },
+  LaterTable(name: "publish", isArray: false) { fields, _ in
+    _ = fields.integer("keep", in: 1...10_000)
+    _ = fields.string("expires", .duration)
+    _ = fields.string("link", .hostPath)
+  },
+]
+
+extension RecipeReader {
+  /// Checks the tables that nothing carries out yet, and refuses each once.
+  func refuseLaterTables() {
+    for later in laterTables {
+      guard let entry = table[later.name] else { continue }
+      var position = entry.position
+      if later.isArray {
+        _ = tables(later.name) { fields in later.check(&fields, self) }
+        if case .array(let values) = entry.value.content, let first = values.first {
+          position = first.position
+        }
+      } else if var fields = fields(later.name) {
+        later.check(&fields, self)
+        fields.finish()
+      }
+      let name = later.isArray ? "[[\(later.name)]]" : "[\(later.name)]"
+      report.add(position, "'\(name)' is not supported yet")
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import Foundation
+import Model
+import Reading
+import Testing
+
+private let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+  .deletingLastPathComponent().deletingLastPathComponent().appending(path: "recipes")
+
+@Suite("The recipes in this repository")
+struct ShippedRecipeTests {
+  @Test(arguments: try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted())
+  func areRight(name: String) throws {
+    guard name.hasSuffix(".toml") else { return }
+    let recipe = try readRecipe(at: folder.appending(path: name).path)
+    #expect(recipe.image.name == name.dropLast(".toml".count))
+    #expect(recipe.environment.isEmpty)
+  }
+
+  @Test func theMinimalOneHasAnAgent() throws {
+    let recipe = try readRecipe(at: folder.appending(path: "minimal-debian-12.toml").path)
+    #expect(recipe.image.size == 2 << 30)
+    #expect(recipe.base.mirror == .host)
+    #expect(recipe.base.pockets == ["updates", "security"])
+    #expect(recipe.packages.install.map(\.value).contains("systemd-sysv"))
+    let agent = try #require(recipe.agents.first)
+    #expect(agent.source == folder.appending(path: "agents/sample").path)
+    #expect(agent.isEnabled)
+  }
+}

@@ -61,9 +61,18 @@ let package = Package(
       swiftSettings: ours),
     .target(name: "Fetching", dependencies: ["Model", "Content", "CCurl"], swiftSettings: ours),
     .target(
-      name: "Isolation", dependencies: ["Model", "Content", "CSandbox"], swiftSettings: ours),
+      name: "Isolation",
+      dependencies: [
+        "CSandbox", .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: ours),
     .target(
-      name: "Assembling", dependencies: ["Model", "Content", "Isolation"], swiftSettings: ours),
+      name: "Assembling",
+      dependencies: [
+        "Model", "Content", "Isolation",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: ours),
     .target(name: "Imaging", dependencies: ["Model", "Content", "CExt2FS"], swiftSettings: ours),
     .target(name: "Publishing", dependencies: ["Model", "Content", "CLinux"], swiftSettings: ours),
 
@@ -109,8 +118,13 @@ let package = Package(
     .testTarget(
       name: "ResolvingTests", dependencies: ["Resolving", "Support"], swiftSettings: ours),
     .testTarget(name: "FetchingTests", dependencies: ["Fetching", "Support"], swiftSettings: ours),
+    // What tests run as another process, since entering a namespace replaces the program.
+    .executableTarget(
+      name: "NamespaceProbe", dependencies: ["Isolation"], path: "Tests/NamespaceProbe",
+      swiftSettings: ours),
     .testTarget(
-      name: "IsolationTests", dependencies: ["Isolation", "Support"], swiftSettings: ours),
+      name: "IsolationTests", dependencies: ["Isolation", "NamespaceProbe", "Support"],
+      swiftSettings: ours),
     .testTarget(
       name: "AssemblingTests", dependencies: ["Assembling", "Support"], swiftSettings: ours),
     .testTarget(name: "ImagingTests", dependencies: ["Imaging", "Support"], swiftSettings: ours),

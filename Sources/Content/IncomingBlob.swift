@@ -160,9 +160,9 @@ extension BlobStore {
   /// Opens a way in for a blob of a known hash: it continues what an earlier attempt left.
   public func receive(_ hash: ContentHash) throws(BlobFailure) -> Reception {
     if contains(hash) { return .present }
-    let path = parts.appending(hash.hex + IncomingBlob.suffix)
+    let path = part(of: hash)
     guard let file = try lockedPart(at: path, creating: true) else {
-      return contains(hash) ? .present : .busy(length: partLength(at: path))
+      return contains(hash) ? .present : .busy(length: partialSize(of: hash))
     }
     let part = try IncomingBlob(file, at: path, in: self, isKept: true)
     guard contains(hash) else { return .open(part) }
@@ -170,8 +170,14 @@ extension BlobStore {
     return .present
   }
 
-  private func partLength(at path: FilePath) -> Int {
+  /// How much of a blob an earlier attempt left, or another has brought so far, in bytes.
+  public func partialSize(of hash: ContentHash) -> Int {
+    let path = part(of: hash)
     var status = stat()
     return stat(path.string, &status) == 0 ? Int(status.st_size) : 0
+  }
+
+  private func part(of hash: ContentHash) -> FilePath {
+    parts.appending(hash.hex + IncomingBlob.suffix)
   }
 }

@@ -132,6 +132,7 @@ extension Form {
       accepts: { name in
         let letters = isPattern ? /[A-Za-z0-9:_.\\@*?\[\]!\-]+/ : /[A-Za-z0-9:_.\\@\-]+/
         guard name.utf8.count <= 255, name.wholeMatch(of: letters) != nil else { return false }
+        if isPattern, name.hasSuffix("*") { return true }
         return unitSuffixes.contains { name.hasSuffix($0) && name.utf8.count > $0.utf8.count }
       },
       hint: { name in

@@ -49,8 +49,10 @@ extension RecipeReader {
     } else if !name.value.isEmpty {
       report.claim("user", name.value, at: name.position)
     }
-    if let uid { report.claim("uid", String(uid.value), at: uid.position) }
-    if let gid = gid ?? uid { report.claim("gid", String(gid.value), at: gid.position) }
+    let isUidFree = uid.map { report.claim("uid", String($0.value), at: $0.position) } ?? false
+    if let gid = gid ?? (isUidFree ? uid : nil) {
+      report.claim("gid", String(gid.value), at: gid.position)
+    }
     return Recipe.User(
       name: name.value, uid: uid?.value ?? 0, gid: gid?.value ?? uid?.value ?? 0,
       groups: fields.strings("groups", .userName).map(\.value),

@@ -29,12 +29,16 @@ final class Report {
   }
 
   /// Takes a name that may be taken once; `kind` is what messages call it.
-  func claim(_ kind: String, _ name: String, at position: SourcePosition) {
+  ///
+  /// - Returns: whether it was free.
+  @discardableResult
+  func claim(_ kind: String, _ name: String, at position: SourcePosition) -> Bool {
     if let first = claims["\(kind) \(name)"] {
       add(position, "\(kind) '\(name)' is named twice", hint: "the first stands at \(first)")
-    } else {
-      claims["\(kind) \(name)"] = position
+      return false
     }
+    claims["\(kind) \(name)"] = position
+    return true
   }
 
   /// All faults, in the order of the files and of the text in them.

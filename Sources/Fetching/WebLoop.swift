@@ -258,7 +258,8 @@ private final class WebTransfer {
     case CURLE_FILE_COULDNT_READ_FILE: return .hopeless("no such file", isMissing: true)
     case CURLE_UNSUPPORTED_PROTOCOL where 300..<400 ~= head.status:
       return .hopeless("it redirects to where it must not: \(text)", isMissing: false)
-    case CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_TOO_MANY_REDIRECTS:
+    case CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_TOO_MANY_REDIRECTS,
+      CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CACERT_BADFILE:
       return .hopeless(text, isMissing: false)
     case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_CONNECT:
       return .unreachable(text)

@@ -111,7 +111,7 @@ int csandbox_wait(pid_t pid) {
 int csandbox_open_in_root(int folder, const char *path, int flags, mode_t mode) {
   struct open_how how = {
       .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
-      .mode = flags & (O_CREAT | O_TMPFILE) ? mode : 0,
+      .mode = flags & O_CREAT ? mode : 0,
       .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
   };
   for (int attempt = 0;; attempt++) {

@@ -161,6 +161,7 @@ extension RootFolder {
 
   /// Removes whatever is at a path, with all that is in it; nothing there is no error.
   public func remove(_ path: FilePath) throws(RootFailure) {
+    guard path.lastComponent?.kind == .regular else { throw RootFailure("remove", path, EINVAL) }
     guard let status = try status(of: path) else { return }
     if status.kind == .folder {
       for name in try names(in: path) { try remove(path.appending(name)) }

@@ -4,8 +4,9 @@ internal import SystemPackage
 
 // What tests look at from outside: enters a namespace, then does as its arguments say.
 //
-//     NamespaceProbe ids
-//     NamespaceProbe run ROOT COMMAND…
+//     NamespaceProbe ids              who we are inside
+//     NamespaceProbe run ROOT COMMAND…  a command in a sandbox, with the host's /usr in it
+//     NamespaceProbe raise SIGNAL     ends by a signal
 do {
   if let status = try runInNamespace() { exit(status) }
   let arguments = Array(CommandLine.arguments.dropFirst())
@@ -13,11 +14,17 @@ do {
   case "ids":
     print("user \(getuid()) group \(getgid()) groups \(getgroups(0, nil)) inside \(isInNamespace)")
   case "run" where arguments.count > 2:
-    let command = SandboxCommand(Array(arguments.dropFirst(2)))
-    let result = try Sandbox(root: FilePath(arguments[1])).run(command) { print($0) }
-    print(result.ending)
+    let sandbox = Sandbox(root: FilePath(arguments[1]), binds: [.init("/usr", at: "/usr")])
+    let result = try sandbox.run(SandboxCommand(Array(arguments.dropFirst(2)))) { print($0) }
+    guard case .exited(let status) = result.ending else {
+      print(result.ending)
+      exit(1)
+    }
+    exit(status)
+  case "raise" where arguments.count == 2:
+    raise(Int32(arguments[1]) ?? SIGTERM)
   default:
-    print("usage: NamespaceProbe ids | run ROOT COMMAND…")
+    print("usage: NamespaceProbe ids | run ROOT COMMAND… | raise SIGNAL")
     exit(64)
   }
 } catch {

@@ -41,11 +41,8 @@ extension Catalog {
     }
     try staging.seal()
 
-    let folder = self.folder(of: image)
-    try makeFolders(folder.appending("history"))
-    let lock = try WriterLock(folder.appending(".lock"))
-    return try withExtendedLifetime(lock) {
-      try recover(image)
+    return try change(image) {
+      try refuseQuarantined(draft.disk.sha256, of: image)
       let pointer = try self.pointer(image)
       let previous = try pointer.map { try self.release(image, $0.version) }
       if let previous, previous.manifest.inputs.buildId == draft.inputs.buildId,
@@ -55,11 +52,10 @@ extension Catalog {
       }
       let manifest = try complete(
         draft, of: staging, after: previous, pointer: pointer, at: now, asked: version)
-      let release = try self.place(staging, manifest)
-      let next = try successor(
-        of: pointer, release, reason: .publish, at: now, expires: expires)
+      let release = try place(staging, manifest)
       do {
-        try commit(next)
+        try commit(
+          try successor(of: pointer, release, reason: .publish, at: now, expires: expires))
       } catch let failure as CatalogFailure {
         if case .unconfirmed = failure { throw failure }
         removeAll(release.folder)  // best effort: the next writer removes what stays
@@ -130,77 +126,6 @@ extension Catalog {
     return Release(
       image: staging.image, version: version, folder: folder, manifest: manifest,
       manifestHash: ContentHash(of: bytes))
-  }
-
-  /// The pointer that names `release`, one generation on.
-  func successor(
-    of pointer: Pointer?, _ release: Release, reason: Pointer.Reason, at now: Timestamp,
-    expires: Int?
-  ) throws(CatalogFailure) -> Pointer {
-    let version = release.version
-    let manifest = release.manifest
-    return Pointer(
-      image: release.image,
-      generation: max(pointer?.generation ?? 0, try lastGeneration(release.image)) + 1,
-      minGeneration: pointer?.minGeneration ?? 1, version: version,
-      manifest: Pointer.File(
-        path: "\(version)/\(Manifest.fileName)", sha256: release.manifestHash,
-        size: try sizeInBytes(release.folder.appending(Manifest.fileName))),
-      disk: Pointer.File(
-        path: "\(version)/\(manifest.disk.file)", sha256: manifest.disk.sha256,
-        size: manifest.disk.virtualSize),
-      reason: reason, published: now,
-      expires: expires.map { Timestamp(seconds: now.seconds + $0) },
-      lastVersion: max(version, pointer?.lastVersion ?? version),
-      lastSequence: max(manifest.image.sequence ?? 1, pointer?.lastSequence ?? 1))
-  }
-
-  /// Makes a pointer the truth.
-  ///
-  /// First the pointer goes to `history`, so that its generation is not used again should
-  /// `latest.json` be lost; then `latest.json` takes its name; then the link follows.
-  func commit(_ pointer: Pointer) throws(CatalogFailure) {
-    let folder = self.folder(of: pointer.image)
-    let bytes = try encode(pointer)
-    try replaceFile(history(pointer.image, pointer.generation), bytes)
-    var isCommitted = false
-    do {
-      try replaceFile(folder.appending("latest.json"), bytes) { isCommitted = true }
-      try replaceLink(folder.appending("latest"), target: pointer.version.description)
-    } catch .system(let doing, let path, let error) where isCommitted {
-      throw .unconfirmed(
-        image: pointer.image, pointer.version, doing: doing, path: path, error)
-    }
-  }
-
-  /// Completes or removes what a writer that died left behind. The caller holds the writer lock.
-  func recover(_ image: String) throws(CatalogFailure) {
-    let folder = self.folder(of: image)
-    for parent in [folder, folder.appending("history")] {
-      for name in try names(in: parent) where name.hasPrefix(".tmp-") {
-        removeAll(parent.appending(name))
-      }
-    }
-    // Without a pointer nobody can tell a lost release from an unfinished one: leave it to 'doctor'.
-    guard let pointer = try self.pointer(image) else { return }
-    for version in try versionsOnDisk(image) where version > pointer.lastVersion {
-      removeAll(folder.appending(version.description))
-    }
-    if target(of: folder.appending("latest")) != pointer.version.description {
-      try replaceLink(folder.appending("latest"), target: pointer.version.description)
-    }
-  }
-
-  func history(_ image: String, _ generation: Int) -> FilePath {
-    let digits = String(generation)
-    return folder(of: image).appending("history").appending(
-      String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".json")
-  }
-
-  /// The highest generation that was ever prepared.
-  private func lastGeneration(_ image: String) throws(CatalogFailure) -> Int {
-    try names(in: folder(of: image).appending("history"))
-      .compactMap { Int($0.prefix { $0 != "." }) }.max() ?? 0
   }
 }
 

@@ -19,6 +19,10 @@ public enum CatalogFailure: Error, Sendable, Equatable, CustomStringConvertible 
   case versionsExhausted(image: String, day: Int)
   /// The same disk, or the version, was quarantined.
   case quarantined(image: String, Version, disk: ContentHash, reason: String)
+  /// The current release cannot be put aside; something must take its place first.
+  case isCurrent(image: String, Version)
+  /// No older release is there that is whole and not in quarantine.
+  case nothingToRollBackTo(image: String, from: Version)
   /// A file that shall be moved into the catalog lies elsewhere.
   case otherFileSystem(FilePath, store: FilePath)
   /// What was staged is not what the manifest says.
@@ -29,8 +33,8 @@ public enum CatalogFailure: Error, Sendable, Equatable, CustomStringConvertible 
     case .system(let doing, let path, let error):
       "cannot \(doing) '\(path)': \(error)"
     case .unconfirmed(let image, let version, let doing, let path, let error):
-      "'\(image)@\(version)' is published, but may not survive a power cut: cannot \(doing) "
-        + "'\(path)': \(error); run 'build-snapshot doctor' when the disk is well"
+      "'\(image)@\(version)' is published, but it may not survive a power cut or a link to it may "
+        + "lag: cannot \(doing) '\(path)': \(error); 'build-snapshot doctor --repair' completes it"
     case .damaged(let path, let reason):
       "'\(path)' is damaged: \(reason); run 'build-snapshot doctor'"
     case .invalidName(let name):
@@ -49,6 +53,10 @@ public enum CatalogFailure: Error, Sendable, Equatable, CustomStringConvertible 
     case .quarantined(let image, let version, let disk, let reason):
       "this build equals '\(image)@\(version)' (sha256 \(disk)), which is in quarantine: \(reason); "
         + "'build-snapshot release \(image) \(version)' lifts it"
+    case .isCurrent(let image, let version):
+      "'\(image)@\(version)' is the current release; 'build-snapshot rollback \(image)' first"
+    case .nothingToRollBackTo(let image, let version):
+      "'\(image)' has no good release before \(version) to roll back to"
     case .otherFileSystem(let path, let store):
       "'\(path)' cannot be moved into '\(store)': it lies on another file system"
     case .incomplete(let path, let reason):

@@ -165,11 +165,13 @@ func replaceLink(_ link: FilePath, target: String) throws(CatalogFailure) {
 }
 
 /// Writes a file so that readers see the old or the new one, down to the disk.
-///
-/// - Parameter commit: runs right after the new file took its name; from there on the change is made.
-func replaceFile(
-  _ path: FilePath, _ bytes: [UInt8], commit: () -> Void = {}
-) throws(CatalogFailure) {
+func replaceFile(_ path: FilePath, _ bytes: [UInt8]) throws(CatalogFailure) {
+  try swapFile(path, bytes)
+  try flushFolder(path.removingLastComponent())
+}
+
+/// Writes a file so that readers see the old or the new one; its name is not on the disk yet.
+func swapFile(_ path: FilePath, _ bytes: [UInt8]) throws(CatalogFailure) {
   let temporary = temporaryName(beside: path)
   do {
     try writeNew(bytes, to: temporary)
@@ -178,8 +180,6 @@ func replaceFile(
     unlink(temporary.string)
     throw error
   }
-  commit()
-  try flushFolder(path.removingLastComponent())
 }
 
 /// A name that no other writer uses: all that is temporary begins with `.tmp-`.

@@ -116,7 +116,8 @@ let package = Package(
     .testTarget(name: "ContentTests", dependencies: ["Content", "Support"], swiftSettings: ours),
     .testTarget(name: "ReadingTests", dependencies: ["Reading", "Support"], swiftSettings: ours),
     .testTarget(
-      name: "ResolvingTests", dependencies: ["Resolving", "Support"], swiftSettings: ours),
+      name: "ResolvingTests", dependencies: ["Resolving", "Content", "Support"], swiftSettings: ours
+    ),
     .testTarget(name: "FetchingTests", dependencies: ["Fetching", "Support"], swiftSettings: ours),
     // What tests run as another process, since entering a namespace replaces the program.
     .executableTarget(

@@ -51,19 +51,26 @@ extension Lock {
     public var inRelease: ContentHash
     /// Fingerprints of the keys that signed, upper-case hexadecimal, sorted.
     public var signedBy: [String]
+    /// apt's priority of its packages: 500, less for pockets that ask for it, such as backports.
+    public var priority: Int
     /// The Packages indices that were read, sorted by path.
     public var indices: [Blob]
+    /// Indices of earlier Release files, sorted by path: some packages were kept at versions that
+    /// only these still name.
+    public var earlier: [Blob]
 
     public init(
       id: String, date: Int, validUntil: Int?, inRelease: ContentHash, signedBy: [String],
-      indices: [Blob]
+      priority: Int = 500, indices: [Blob], earlier: [Blob] = []
     ) {
       self.id = id
       self.date = date
       self.validUntil = validUntil
       self.inRelease = inRelease
       self.signedBy = signedBy
+      self.priority = priority
       self.indices = indices
+      self.earlier = earlier
     }
   }
 

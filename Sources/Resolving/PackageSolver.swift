@@ -1,0 +1,142 @@
+internal import Model
+internal import SystemPackage
+
+/// Chooses the packages of an image: apt solves, this asks the questions and reads the answers.
+struct PackageSolver: Sendable {
+  private let recipe: Recipe
+  private let sources: [IndexSource]
+  private let apt: AptRoot
+  private let catalog: PackageCatalog
+
+  init(_ recipe: Recipe, sources: [IndexSource], folder: FilePath) throws {
+    self.recipe = recipe
+    self.sources = sources
+    apt = try AptRoot(in: folder, sources: sources, architecture: recipe.base.architecture)
+    catalog = PackageCatalog(sources)
+  }
+
+  /// Packages for the recipe, sorted by name.
+  ///
+  /// - Parameters:
+  ///   - old: packages whose versions stay unless something forces them to move.
+  ///   - moving: names among them whose newest versions are wanted.
+  ///
+  /// As mmdebstrap does for its variant `apt`: first what is essential, with what that needs; then
+  /// apt and what the recipe names. The result depends on the request and the versions alone, not
+  /// on what was chosen before: nothing stays that nothing needs.
+  func solve(
+    keeping old: [Lock.Package], moving: Set<String>
+  ) async throws -> [SolvedPackage] {
+    try catalog.check(recipe)
+    var pins = try await versions(keeping: old, moving: moving)
+    for request in recipe.packages.install {
+      if let version = PackageRequest(request.value).version {
+        pins[PackageRequest(request.value).name] = version
+      }
+    }
+    let essential = try await install(catalog.essentialNames, installed: [], pins: pins)
+    var names = recipe.packages.install.map(\.value)
+    if catalog.has("apt"), !isExcluded("apt") { names.insert("apt", at: 0) }
+    let rest = try await install(names, installed: essential, pins: pins)
+    let all = essential.map { package($0, isEssential: true) } + rest.map { package($0) }
+    return all.sorted {
+      ($0.package.name, $0.package.architecture) < ($1.package.name, $1.package.architecture)
+    }
+  }
+
+  /// Versions to pin: as locked, but for what moves and what that forces.
+  ///
+  /// Locked packages count as installed, so apt upgrades those that are named and no others
+  /// without need.
+  private func versions(
+    keeping old: [Lock.Package], moving: Set<String>
+  ) async throws -> [String: String] {
+    var versions: [String: String] = [:]
+    var stanzas: [String] = []
+    var present: Set<String> = []
+    for package in old {
+      guard let (source, entry) = find(package) else { continue }
+      versions[package.name] = package.version
+      stanzas.append(source.index.stanza(of: entry))
+      present.formUnion([package.name] + entry.providedNames)
+    }
+    guard !stanzas.isEmpty else { return [:] }
+    let wanted = recipe.packages.install.map(\.value).filter { value in
+      let request = PackageRequest(value)
+      if let version = request.version { return versions[request.name] != version }
+      return !present.contains(request.name) || moving.contains(request.name)
+    }
+    let moved = moving.filter { versions[$0] != nil }.sorted()
+    let request = (wanted + moved).uniqued
+    if request.isEmpty { return versions }
+    for choice in try await install(request, stanzas: stanzas, pins: [:]) {
+      let fields = sources[choice.source].index.fields(of: choice.entry)
+      versions[choice.entry.name] = fields["Version"]
+    }
+    return versions
+  }
+
+  private func find(_ package: Lock.Package) -> (IndexSource, PackageIndex.Entry)? {
+    for (number, source) in sources.enumerated() where source.repository == package.repository {
+      if let entry = apt.entry(at: package.deb.path, in: number) { return (source, entry) }
+    }
+    return nil
+  }
+
+  private func install(
+    _ names: [String], installed: [AptRoot.Choice], pins: [String: String]
+  ) async throws -> [AptRoot.Choice] {
+    try await install(names, stanzas: installed.map(apt.stanza), pins: pins)
+  }
+
+  private func install(
+    _ names: [String], stanzas: [String], pins: [String: String]
+  ) async throws -> [AptRoot.Choice] {
+    do {
+      return try await apt.install(names, installed: stanzas, pins: pins, excluded: excluded)
+    } catch let refusal as AptRefusal { throw refusal.explained(for: recipe) }
+  }
+
+  private func isExcluded(_ name: String) -> Bool {
+    recipe.packages.exclude.contains { $0.value == name }
+  }
+
+  /// What the recipe excludes, and `usrmerge` where `usr-is-merged` does: images are merged from the
+  /// start, and apt would take the tool that merges, with Perl.
+  private var excluded: [String] {
+    let own = recipe.packages.exclude.map(\.value)
+    let isNamed = recipe.packages.install.contains { PackageRequest($0.value).name == "usrmerge" }
+    let hasStandIn = catalog.has("usr-is-merged") && !isExcluded("usr-is-merged")
+    return hasStandIn && !isNamed ? (own + ["usrmerge"]).uniqued : own
+  }
+
+  private func package(_ choice: AptRoot.Choice, isEssential: Bool = false) -> SolvedPackage {
+    let source = sources[choice.source]
+    let fields = source.index.fields(of: choice.entry)
+    return SolvedPackage(
+      package: Lock.Package(
+        name: choice.entry.name, version: fields["Version"] ?? "",
+        architecture: fields["Architecture"] ?? "", repository: source.repository,
+        deb: choice.deb, isEssential: isEssential),
+      source: choice.source)
+  }
+}
+
+/// A package of a solution.
+struct SolvedPackage: Sendable {
+  var package: Lock.Package
+  /// Position of the index that names it among the sources.
+  var source: Int
+}
+
+/// `name` or `name=version`, as a recipe asks for a package.
+struct PackageRequest: Sendable, Equatable {
+  var name: String
+  var version: String?
+
+  init(_ text: String) {
+    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    name = String(parts.first ?? "")
+    version = parts.count > 1 ? String(parts[1]) : nil
+  }
+}

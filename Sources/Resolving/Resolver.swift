@@ -1,0 +1,167 @@
+internal import Content
+public import Model
+public import SystemPackage
+
+#if canImport(Glibc)
+  internal import Glibc
+#endif
+
+/// Which pins of an old lock may move.
+public enum Update: Sendable, Equatable {
+  /// None: what is new in the recipe is taken from the indices that the lock knows.
+  case none
+  /// All of them.
+  case all
+  /// Those of these packages, archives and wheels, and what they force to move.
+  case only([String])
+}
+
+/// Turns a recipe into a lock: every input with its exact version, size and hash.
+public struct Resolver: Sendable {
+  let scratch: FilePath
+  let store: BlobStore
+  let transport: any Transport
+  let host: HostApt
+  private let now: Int
+  let events: EventSink
+
+  /// - Parameters:
+  ///   - scratch: a folder for work in progress; what is made there is removed.
+  ///   - store: the folder that holds `blobs`.
+  ///   - aptFolder: the host's own configuration of apt.
+  ///   - now: seconds since 1970, by which Release files expire; nil asks the clock.
+  public init(
+    scratch: FilePath, store: FilePath, transport: any Transport,
+    aptFolder: FilePath = "/etc/apt", now: Int? = nil,
+    events: @escaping EventSink = { _ in }
+  ) throws {
+    self.scratch = scratch
+    self.store = try BlobStore(store: store)
+    self.transport = transport
+    host = HostApt(folder: aptFolder)
+    self.now = now ?? time(nil)
+    self.events = events
+  }
+
+  /// The lock that answers a recipe.
+  ///
+  /// An old lock of the very same recipe is returned as it is, without a look at any source, unless
+  /// an update is asked for. Equal inputs give equal locks.
+  ///
+  /// - Throws: `ResolvingFailure`, and the transport's own errors as they are.
+  public func resolve(
+    _ recipe: Recipe, old: Lock? = nil, update: Update = .none
+  ) async throws -> Lock {
+    if let old, update == .none, old.recipe == recipe.digest { return old }
+    let names = try names(of: update, in: old)
+    return try await withScratch { folder in
+      let (repositories, packages) = try await packages(
+        of: recipe, old: update == .all ? nil : old, dates: old, moving: names, in: folder)
+      let isKept = { (name: String) in update != .all && !names.contains(name) }
+      let archives = try await lockArchives(
+        recipe, old: (old?.archives ?? []).filter { isKept($0.name) })
+      let wheels = try await lockWheels(
+        recipe, old: (old?.wheels ?? []).filter { isKept($0.name) }, in: folder)
+      return Lock(
+        recipe: recipe.digest, epoch: repositories.map(\.date).max() ?? 0,
+        environment: recipe.environment, repositories: repositories, packages: packages,
+        archives: archives, wheels: wheels)
+    }
+  }
+
+  /// The proxies that the host's apt uses; to be used for sources that come from `mirror = "host"`.
+  public func proxies() async throws -> AptProxies {
+    try await withScratch { AptProxies(settings: try await host.settings(scratch: $0)) }
+  }
+
+  /// The names that may move; each must be in the lock.
+  private func names(of update: Update, in old: Lock?) throws(ResolvingFailure) -> Set<String> {
+    guard case .only(let names) = update, let old else { return [] }
+    let known = Set(
+      old.packages.map(\.name) + old.archives.map(\.name) + old.wheels.map(\.name))
+    for name in names where !known.contains(name) {
+      throw .notLocked(
+        name: name,
+        hint: suggestion(for: name, among: known).map { "did you mean '\($0)'?" })
+    }
+    return Set(names)
+  }
+
+  /// Reads what is needed of the repositories and lets apt solve.
+  ///
+  /// - Parameters:
+  ///   - old: whose packages and, unless one of them moves, whose indices stay.
+  ///   - dates: the lock whose Release dates must not be undercut.
+  private func packages(
+    of recipe: Recipe, old: Lock?, dates: Lock?, moving names: Set<String>, in folder: FilePath
+  ) async throws -> ([Lock.Repository], [Lock.Package]) {
+    events(.began(.resolve, total: nil, unit: .items))
+    let reader = RepositoryReader(
+      base: recipe.base, store: store, transport: transport, scratch: folder, now: now,
+      events: events)
+    let pockets = try await candidates(for: recipe.base, host: host, scratch: folder)
+    let isMoving = old?.packages.contains { names.contains($0.name) } ?? true
+    var repositories: [Lock.Repository] = []
+    for candidates in pockets {
+      let pocket = candidates[0]
+      events(.advanced(.resolve, done: repositories.count, subject: pocket.id))
+      let known = old?.repositories.first { $0.id == pocket.id }
+      if let known, !isMoving, known.covers(pocket, architecture: recipe.base.architecture) {
+        repositories.append(known)
+        continue
+      }
+      var fresh = try await reader.refresh(
+        candidates, old: dates?.repositories.first { $0.id == pocket.id })
+      fresh.earlier = ((known?.indices ?? []) + (known?.earlier ?? [])).uniqued
+        .filter { !fresh.indices.contains($0) }
+        .sorted { $0.path < $1.path }
+      repositories.append(fresh)
+    }
+    var sources: [IndexSource] = []
+    var blobs: [Lock.Blob] = []
+    for keyPath in [\Lock.Repository.indices, \.earlier] {
+      for (repository, candidates) in zip(repositories, pockets) {
+        for blob in repository[keyPath: keyPath] {
+          sources.append(
+            IndexSource(
+              repository: repository.id, index: try await reader.load(blob, of: candidates),
+              priority: repository.priority))
+          blobs.append(blob)
+        }
+      }
+    }
+    let solver = try PackageSolver(recipe, sources: sources, folder: folder.appending("apt"))
+    let solution = try await solver.solve(keeping: old?.packages ?? [], moving: names)
+    let used = Set(solution.map { blobs[$0.source] })
+    for index in repositories.indices {
+      repositories[index].earlier.removeAll { !used.contains($0) }
+    }
+    events(.ended(.resolve))
+    return (repositories.sorted { $0.id < $1.id }, solution.map(\.package))
+  }
+
+  /// Runs a body with an empty folder that is gone afterwards.
+  func withScratch<Result>(
+    _ body: (FilePath) async throws -> Result
+  ) async throws -> Result {
+    let folder = scratch.appending("resolve-\(getpid())-\(UInt32.random(in: 0...UInt32.max))")
+    do { try makeFolder(folder) } catch {
+      throw ResolvingFailure.io(operation: "make", path: folder.string, reason: "\(error)")
+    }
+    defer {
+      // A folder of scratch that stays does no harm, and the body's own error matters more.
+      try? removeTree(folder)
+    }
+    return try await body(folder)
+  }
+}
+
+extension Lock.Repository {
+  /// Whether the indices are those of the pocket's components and architecture.
+  fileprivate func covers(_ pocket: Pocket, architecture: String) -> Bool {
+    pocket.components.allSatisfy { component in
+      let folder = "dists/\(id)/\(component)/binary-\(architecture)/"
+      return indices.contains { $0.path.hasPrefix(folder) }
+    }
+  }
+}

@@ -27,20 +27,21 @@ struct HostApt: Sendable {
       + parts.map { folder.appending("trusted.gpg.d").appending($0) }
   }
 
-  /// apt's settings, `Acquire::http::Proxy` and the like, as `apt-config dump` prints them.
-  func settings(scratch: FilePath) async throws -> [String: String] {
+  /// apt's whole configuration, as `apt-config dump` prints it: `Acquire::http::Proxy "…";`.
+  func configuration(scratch: FilePath) async throws -> String {
     let config = scratch.appending("host-apt.conf")
     try write("Dir::Etc \"\(folder)\";\n", to: config)
     let result = try await run(
-      "apt-config", ["dump", "--format", "%F=%v%n"],
-      environment: .clean(["APT_CONFIG": config.string]))
+      "apt-config", ["dump"], environment: .clean(["APT_CONFIG": config.string]))
     guard result.isSuccess else { throw result.failure(of: "apt-config") }
-    var settings: [String: String] = [:]
-    for line in result.output.split(whereSeparator: \.isNewline) {
-      guard let equals = line.firstIndex(of: "=") else { continue }
-      settings[line[..<equals].lowercased()] = String(line[line.index(after: equals)...])
-    }
-    return settings
+    return result.output
+  }
+
+  /// Whether apt refuses Release files whose Valid-Until has passed.
+  func checksExpiry(scratch: FilePath) async throws -> Bool {
+    let lines = try await configuration(scratch: scratch).split(whereSeparator: \.isNewline)
+    let value = lines.last { $0.lowercased().hasPrefix("acquire::check-valid-until ") }
+    return !["false", "0", "no"].contains { value?.hasSuffix("\"\($0)\";") == true }
   }
 
   private func list(_ name: String) throws(ResolvingFailure) -> [String] {
@@ -48,32 +49,6 @@ struct HostApt: Sendable {
     guard exists(path) else { return [] }
     do { return try names(in: path) } catch {
       throw .io(operation: "list", path: path.string, reason: "\(error)")
-    }
-  }
-}
-
-/// Where apt finds its proxies, for who fetches on our behalf.
-public struct AptProxies: Sendable, Equatable {
-  /// Scheme (`http`, `https`) → the proxy's address.
-  public var byScheme: [String: String] = [:]
-  /// Host → its proxy's address, or nil where it is to be reached directly.
-  public var byHost: [String: String?] = [:]
-
-  public init() {}
-
-  /// Reads apt's settings. Source: apt-transport-http(1), apt-transport-https(1).
-  init(settings: [String: String]) {
-    for (key, value) in settings {
-      let parts = key.split(separator: ":").map(String.init)
-      guard parts.count >= 3, parts[0] == "acquire", ["http", "https"].contains(parts[1]),
-        parts[2] == "proxy", !value.isEmpty
-      else { continue }
-      let address = value.lowercased() == "direct" ? nil : value
-      if parts.count == 4 {
-        byHost[parts[3]] = .some(address)
-      } else if let address {
-        byScheme[parts[1]] = address
-      }
     }
   }
 }

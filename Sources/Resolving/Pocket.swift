@@ -40,8 +40,7 @@ func candidates(
       ]
     }
   case .host:
-    let settings = try await host.settings(scratch: scratch)
-    let checksExpiry = settings["acquire::check-valid-until"] != "false"
+    let checksExpiry = try await host.checksExpiry(scratch: scratch)
     let sources = try host.sources()
     var all: [[Pocket]] = []
     var faults: [Diagnostic] = []

@@ -69,9 +69,9 @@ public struct Resolver: Sendable {
     }
   }
 
-  /// The proxies that the host's apt uses; to be used for sources that come from `mirror = "host"`.
-  public func proxies() async throws -> AptProxies {
-    try await withScratch { AptProxies(settings: try await host.settings(scratch: $0)) }
+  /// What `apt-config dump` prints of the host's apt, proxies included: for who fetches.
+  public func aptConfiguration() async throws -> String {
+    try await withScratch { try await host.configuration(scratch: $0) }
   }
 
   /// The names that may move; each must be in the lock.

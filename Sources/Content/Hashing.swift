@@ -51,3 +51,22 @@ extension ContentHash {
     self = try file.closeAfter { try ContentHash(reading: file) }
   }
 }
+
+/// MD5 over bytes that come in pieces, for formats that ask for it; it protects nothing.
+public struct MD5Sum: ~Copyable {
+  private var state = Insecure.MD5()
+
+  public init() {}
+
+  public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    state.update(bufferPointer: bytes)
+  }
+
+  /// The digest as 32 lower-case hexadecimal digits.
+  public consuming func finish() -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    return String(
+      decoding: state.finalize().flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] },
+      as: UTF8.self)
+  }
+}

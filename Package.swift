@@ -73,7 +73,13 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: ours),
-    .target(name: "Imaging", dependencies: ["Model", "Content", "CExt2FS"], swiftSettings: ours),
+    .target(
+      name: "Imaging",
+      dependencies: [
+        "Model", "Content", "CExt2FS", "CLinux",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: ours),
     .target(name: "Publishing", dependencies: ["Model", "Content", "CLinux"], swiftSettings: ours),
 
     .target(

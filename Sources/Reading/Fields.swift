@@ -11,6 +11,7 @@ struct Fields {
   let report: Report
   private let table: TOMLTable
   private var known: [String] = []
+  private var absent: [String] = []
 
   init(_ table: TOMLTable, name: String, at position: SourcePosition, report: Report) {
     self.table = table
@@ -27,12 +28,18 @@ struct Fields {
 
   func has(_ key: String) -> Bool { table[key] != nil }
 
-  /// Reports the keys that nobody took; comes last.
+  /// Reports the keys that nobody took and those that are missing; comes last.
   func finish() {
+    var misspelt: [String] = []
     for entry in table.entries where !known.contains(entry.key) {
+      let near = nearest(to: entry.key, among: known)
+      if let near { misspelt.append(near) }
       report.add(
         entry.position, "unknown key '\(entry.key)' in \(name)",
-        hint: suggestion(for: entry.key, among: known))
+        hint: near.map { "did you mean '\($0)'?" })
+    }
+    for key in absent where !misspelt.contains(key) {
+      report.missing(position, "missing key '\(key)' in \(name)")
     }
   }
 
@@ -53,9 +60,7 @@ struct Fields {
     return Located("", at: position)
   }
 
-  func missing(_ key: String) {
-    report.missing(position, "missing key '\(key)' in \(name)")
-  }
+  mutating func missing(_ key: String) { absent.append(key) }
 
   mutating func boolean(_ key: String) -> Bool? {
     guard let entry = take(key) else { return nil }
@@ -124,7 +129,8 @@ struct Fields {
     case .integer(let bits, radix: 8) where (0...0o7777).contains(bits): return UInt16(bits)
     case .integer(let bits, let radix):
       refuse(
-        entry.value.position, "'\(key)' must be octal, such as '0644', not \(bits)",
+        entry.value.position,
+        "'\(key)' must be octal, such as '0644', not \(radix == 8 ? "0o" + String(bits, radix: 8) : String(bits))",
         hint: radix == 10 && bits > 0 ? "did you mean '0\(bits)'?" : nil)
     default: mustBe("octal, such as '0644'", key, entry.value)
     }
@@ -141,6 +147,10 @@ struct Fields {
     guard let entry = take(key) else { return [] }
     if case .string = entry.value.content {
       return string(key, entry.value, form).map { [$0] } ?? []
+    }
+    guard case .array = entry.value.content else {
+      mustBe("a string or an array of strings", key, entry.value)
+      return []
     }
     return strings(key, entry.value, form)
   }
@@ -189,7 +199,10 @@ struct Fields {
     _ key: String, _ subject: String, _ text: String, at position: SourcePosition, _ form: Form
   ) -> Bool {
     if form.accepts(text) { return true }
-    refuse(position, "\(subject) must be \(form.name), not '\(text)'", hint: form.hint(text))
+    let brief = text.count > 100 ? text.prefix(100) + "…" : text
+    // Who may read the message may not know the password.
+    let shown = brief.replacing(/\/\/[^\/]*@/, with: "//…@")
+    refuse(position, "\(subject) must be \(form.name), not '\(shown)'", hint: form.hint(text))
     return false
   }
 

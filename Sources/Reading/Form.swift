@@ -98,7 +98,9 @@ extension Form {
       path.hasPrefix("/") && isPlainPath(path.dropFirst()) && path.utf8.count <= 4095
     },
     hint: { path in
-      !path.hasPrefix("/") ? "it begins with '/'" : "without '//', '.' and '..' as parts"
+      if !path.hasPrefix("/") { return "it begins with '/'" }
+      if path.count > 1, path.hasSuffix("/") { return "without '/' at the end" }
+      return "without '//', '.' and '..' as parts"
     })
 
   /// An absolute path in the image that may end with `/`, and be `/` alone.
@@ -106,7 +108,10 @@ extension Form {
     name: Form.imagePath.name,
     accepts: { path in
       path == "/" || Form.imagePath.accepts(path.hasSuffix("/") ? String(path.dropLast()) : path)
-    }, hint: Form.imagePath.hint)
+    },
+    hint: { path in
+      path.hasPrefix("/") ? "without '//', '.' and '..' as parts" : "it begins with '/'"
+    })
 
   /// Where a symbolic link points to.
   static let linkTarget = Form(name: "the target of a link") { target in
@@ -139,7 +144,8 @@ extension Form {
         if !isPattern, name.contains(/[*?\[]/) { return "patterns are for 'mask' only" }
         guard !unitSuffixes.contains(where: { name.hasSuffix($0) }) else { return nil }
         guard let dot = name.lastIndex(of: ".") else { return "did you mean '\(name).service'?" }
-        return suggestion(for: String(name[dot...]), among: unitSuffixes)
+        return nearest(to: String(name[dot...]), among: unitSuffixes)
+          .map { "did you mean '\(name[..<dot])\($0)'?" }
           ?? "it ends with '.service', '.socket', '.timer' or the like"
       })
   }

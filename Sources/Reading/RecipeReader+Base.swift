@@ -65,8 +65,8 @@ extension RecipeReader {
       let name = wish.value.prefix { $0 != "=" }
       if let other = exclude.first(where: { $0.value == name }) {
         fields.refuse(
-          wish.position, "package '\(name)' is to be installed, but 'exclude' names it too",
-          hint: "at \(other.position)")
+          wish.position,
+          "package '\(name)' is to be installed, but is excluded at \(other.position)")
       }
     }
     return Recipe.Packages(install: unique(install), exclude: unique(exclude))

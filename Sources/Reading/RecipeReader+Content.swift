@@ -16,7 +16,10 @@ extension RecipeReader {
       contents.append(.link(target: link.value))
     }
     if let isFolder = fields.boolean("folder") {
-      if isFolder { contents.append(.folder) } else { fields.missing("content") }
+      contents.append(.folder)
+      if !isFolder {
+        fields.refuse(fields.position, "'folder' can only be true; a file has another key instead")
+      }
     }
     if named.count != 1 {
       let what = named.isEmpty ? "none" : alternatives(named).replacing(" or ", with: " and ")

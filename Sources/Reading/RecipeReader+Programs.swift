@@ -9,8 +9,8 @@ extension RecipeReader {
     let text = fields.string("content", .anyText)
     let name: Located<String>
     if let source, !fields.has("name") {
-      name = Located(lastComponent(source.value), at: source.position)
-      fields.checkUnitName(name, key: "source")
+      let file = Located(lastComponent(source.value), at: source.position)
+      name = fields.checkUnitName(file, key: "source") ? file : Located("", at: file.position)
     } else {
       name = fields.required("name", .unit(isPattern: isMasked))
     }
@@ -45,8 +45,9 @@ extension RecipeReader {
     let unit = fields.local("unit", .file)
     if let unit {
       let file = Located(lastComponent(unit.value), at: unit.position)
-      fields.checkUnitName(file, key: "unit")
-      report.claim("unit", file.value, at: unit.position)
+      if fields.checkUnitName(file, key: "unit") {
+        report.claim("unit", file.value, at: unit.position)
+      }
     }
     return Recipe.Agent(
       name: name.value, source: agentSource(&fields), into: into.value, unit: unit?.value,
@@ -108,13 +109,13 @@ extension RecipeReader {
 }
 
 extension Fields {
-  /// Checks a unit's name that comes from a file's name.
-  fileprivate func checkUnitName(_ name: Located<String>, key: String) {
+  /// Whether a file's name is one of a unit; reports it when not.
+  fileprivate func checkUnitName(_ name: Located<String>, key: String) -> Bool {
     let form = Form.unit(isPattern: false)
-    if !form.accepts(name.value) {
-      refuse(
-        name.position, "'\(key)' must name a file with the name of a unit, not '\(name.value)'",
-        hint: form.hint(name.value))
-    }
+    if form.accepts(name.value) { return true }
+    refuse(
+      name.position, "'\(key)' must name a file with the name of a unit, not '\(name.value)'",
+      hint: form.hint(name.value))
+    return false
   }
 }

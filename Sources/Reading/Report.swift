@@ -8,6 +8,8 @@ final class Report {
   private var claims: [String: SourcePosition] = [:]
   /// Part of a file could not be read: what seems to be missing may stand there.
   private(set) var isIncomplete = false
+  /// Where values stand that variables have spoiled: what follows from that is not reported.
+  private var spoiled: Set<SourcePosition> = []
 
   var isEmpty: Bool { diagnostics.isEmpty }
 
@@ -15,13 +17,18 @@ final class Report {
 
   /// Takes over the faults of a file that could not be read as a whole.
   func add(unreadable faults: [Diagnostic]) {
-    diagnostics += faults
+    for fault in faults { add(fault.position, fault.message, hint: fault.hint) }
     isIncomplete = isIncomplete || !faults.isEmpty
   }
 
   func add(_ position: SourcePosition, _ message: String, hint: String? = nil) {
-    diagnostics.append(Diagnostic(at: position, message, hint: hint))
+    guard !spoiled.contains(position) else { return }
+    diagnostics.append(
+      Diagnostic(at: position, printable(message), hint: hint.map(printable)))
   }
+
+  /// Reports nothing more about the value that stands there.
+  func spoil(_ position: SourcePosition) { spoiled.insert(position) }
 
   /// Reports something that is not there, unless it may stand in a part that could not be read.
   func missing(_ position: SourcePosition, _ message: String, hint: String? = nil) {
@@ -49,5 +56,13 @@ final class Report {
       return (order[position.file] ?? 0, position.line, position.column, diagnostic.message)
     }
     return FaultyRecipe(Set(diagnostics).sorted { key($0) < key($1) })
+  }
+}
+
+/// A message without characters that could move a terminal's cursor.
+private func printable(_ message: String) -> String {
+  message.unicodeScalars.reduce(into: "") { text, scalar in
+    let isControl = scalar.properties.generalCategory == .control
+    text += isControl ? scalar.escaped(asASCII: true) : String(scalar)
   }
 }

@@ -1,9 +1,14 @@
 /// `did you mean 'x'?` for the known word that is nearest to a wrong one; nil when none is near.
 func suggestion(for word: String, among known: [String]) -> String? {
+  nearest(to: word, among: known).map { "did you mean '\($0)'?" }
+}
+
+/// The known word that is nearest to a wrong one; nil when none is near.
+func nearest(to word: String, among known: [String]) -> String? {
   let limit = max(1, word.count / 3)
   let near = known.map { (distance(word.lowercased(), $0.lowercased()), $0) }
     .filter { $0.0 <= limit && $0.1 != word }
-  return near.min { $0 < $1 }.map { "did you mean '\($0.1)'?" }
+  return near.min { $0 < $1 }?.1
 }
 
 /// How many letters must be put in, left out, replaced or swapped with the next to make `left` of

@@ -86,7 +86,7 @@ extension TOMLParser {
     let count = letter == UInt8(ascii: "u") ? 4 : letter == UInt8(ascii: "U") ? 8 : 0
     guard count > 0 else {
       throw start.fault(
-        "unknown escape '\\' with \(scanner.found)",
+        "unknown escape: '\\' before \(scanner.found)",
         hint: "a string in '…' takes backslashes as they are")
     }
     scanner.advance()

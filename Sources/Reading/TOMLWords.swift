@@ -83,6 +83,7 @@ private func float(_ word: [UInt8]) -> TOMLWord {
     guard let exponent = digits() else { return fault }
     plain += exponent
   }
+  if rest.contains(where: \.isLetter) { return .text }
   guard rest.isEmpty, let value = Double(String(decoding: plain, as: UTF8.self)) else {
     return fault
   }

@@ -11,7 +11,8 @@ struct Variables {
   private let report: Report
   /// The environment variables that the recipe has asked for so far.
   private(set) var environment: [String: String] = [:]
-  private var known: [String: String] = [:]
+  /// The values of `[vars]` that were needed so far; nil for one that has none.
+  private var known: [String: String?] = [:]
   private static let maximumBytes = 1 << 20
 
   /// - Parameters:
@@ -55,7 +56,9 @@ struct Variables {
     var value = value
     switch value.content {
     case .string(let text):
-      value.content = .string(expand(text, at: value.position, within: []))
+      let expanded = expand(text, at: value.position, within: [])
+      if expanded == nil { report.spoil(value.position) }
+      value.content = .string(expanded ?? "")
     case .array(let values): value.content = .array(values.map { expand($0) })
     case .table(let table): value.content = .table(expand(table))
     case .integer, .float, .boolean, .dateTime: break
@@ -72,10 +75,12 @@ struct Variables {
     return expanded
   }
 
+  /// Nil when a variable has no value; that is reported then.
+  ///
   /// - Parameter names: the variables whose values are being expanded.
   private mutating func expand(
     _ text: String, at position: SourcePosition, within names: [String]
-  ) -> String {
+  ) -> String? {
     guard text.contains("${") else { return text }
     var result = ""
     var rest = text[...]
@@ -88,9 +93,11 @@ struct Variables {
       result += rest[..<mark.lowerBound]
       guard let end = rest[mark.upperBound...].firstIndex(of: "}") else {
         report.add(position, "'${' is not closed", hint: "'$${' stands for '${' itself")
-        return result
+        return nil
       }
-      result += value(of: String(rest[mark.upperBound..<end]), at: position, within: names)
+      let name = String(rest[mark.upperBound..<end])
+      guard let value = value(of: name, at: position, within: names) else { return nil }
+      result += value
       rest = rest[rest.index(after: end)...]
     }
     return result + rest
@@ -98,7 +105,7 @@ struct Variables {
 
   private mutating func value(
     of name: String, at position: SourcePosition, within names: [String]
-  ) -> String {
+  ) -> String? {
     if name.hasPrefix("env:") {
       return environmentVariable(String(name.dropFirst(4)), at: position)
     }
@@ -108,27 +115,28 @@ struct Variables {
         position, "unknown variable '\(name)'",
         hint: suggestion(for: name, among: declared.keys.sorted())
           ?? "'$${' stands for '${' itself")
-      return ""
+      return nil
     }
     if names.contains(name) {
       let circle = (names + [name]).joined(separator: " → ")
       report.add(variable.position, "variable '\(name)' needs itself: \(circle)")
-      return ""
+      return nil
     }
     if let text = known[name] { return text }
     var text = expand(variable.value, at: variable.position, within: names + [name])
-    if text.utf8.count > Self.maximumBytes {
+    if let size = text?.utf8.count, size > Self.maximumBytes {
       report.add(variable.position, "variable '\(name)' grows beyond \(Self.maximumBytes) bytes")
-      text = ""
+      text = nil
     }
-    known[name] = text
+    known[name] = .some(text)
     return text
   }
 
-  private mutating func environmentVariable(_ name: String, at position: SourcePosition) -> String {
+  private mutating func environmentVariable(_ name: String, at position: SourcePosition) -> String?
+  {
     guard let value = surroundings[name] else {
       report.add(position, "the environment variable '\(name)' is not set")
-      return ""
+      return nil
     }
     environment[name] = value
     return value

@@ -110,7 +110,7 @@ struct TOMLTests {
 
   @Test func deepNestingIsAFaultNotACrash() {
     let deep = String(repeating: "[", count: 100_000)
-    #expect(faults("a = " + deep) == "t.toml:1:68: error: values nest deeper than 64 levels")
+    #expect(faults("a = " + deep) == "t.toml:1:69: error: values nest deeper than 64 levels")
     let braces = String(repeating: "{ a = ", count: 100_000)
     #expect(faults("a = " + braces).contains("values nest deeper than 64 levels"))
     let dots = String(repeating: "a.", count: 100_000)

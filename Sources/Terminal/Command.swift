@@ -44,6 +44,12 @@ public struct Command: Sendable, Hashable {
     self.streams = streams
     self.controlGroup = controlGroup
   }
+
+  /// Whether the program is there, on the child's PATH or by its path.
+  public var canStart: Bool {
+    // Why it is not there does not matter here; starting it says so.
+    (try? lookUp(program, path: environment["PATH"])) != nil
+  }
 }
 
 /// How a child ended.

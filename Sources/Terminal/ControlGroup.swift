@@ -24,6 +24,20 @@ public struct ControlGroup: Sendable, Hashable {
     return group
   }
 
+  /// Makes room for groups of our own: moves this process into a group `agent` below the one that the
+  /// service manager delegated to it.
+  ///
+  /// - Returns: the path below which groups can be made; nil where none is delegated.
+  public static func delegated() -> String? {
+    guard let own = ofThisProcess(), own != "/sys/fs/cgroup", let group = make("agent", below: own)
+    else { return nil }
+    guard group.adopt(0) else {
+      group.remove()
+      return nil
+    }
+    return own
+  }
+
   /// The group that this process itself is in; nil without version 2.
   ///
   /// A service with `Delegate=yes` may make groups below its own, once its own processes have moved

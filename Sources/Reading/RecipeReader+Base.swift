@@ -41,7 +41,10 @@ extension RecipeReader {
     }
     base.securityMirror = fields.stringOrStrings("security_mirror", .url).map(\.value)
     base.keyring = fields.local("keyring", .file)?.value
-    base.snapshot = fields.string("snapshot", .snapshot)?.value
+    if let snapshot = fields.string("snapshot", .snapshot) {
+      fields.refuse(snapshot.position, "'snapshot' is not supported yet")
+      base.snapshot = snapshot.value
+    }
     fields.finish()
     return base
   }

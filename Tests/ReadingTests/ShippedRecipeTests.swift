@@ -1,6 +1,7 @@
 import Foundation
 import Model
 import Reading
+import Support
 import Testing
 
 private let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
@@ -25,5 +26,19 @@ struct ShippedRecipeTests {
     let agent = try #require(recipe.agents.first)
     #expect(agent.source == folder.appending(path: "agents/sample").path)
     #expect(agent.isEnabled)
+  }
+
+  @Test func theExamplesOfTheDocumentationAreRight() throws {
+    let page = try String(contentsOf: folder.appending(path: "README.md"), encoding: .utf8)
+    let blocks = page.split(separator: "```toml\n").dropFirst().map { $0.prefix { $0 != "`" } }
+    #expect(blocks.count == 11)
+    let copy = try TemporaryFolder()
+    for name in ["common", "agents", "units", "files"] {
+      try FileManager.default.createSymbolicLink(
+        atPath: (copy / name).string, withDestinationPath: folder.appending(path: name).path)
+    }
+    let file = try copy.write("example.toml", blocks.joined())
+    let recipe = try readRecipe(at: file.string, environment: ["HOME": "home"])
+    #expect(recipe.files.contains { $0.content == .text("Welcome to home\n") })
   }
 }

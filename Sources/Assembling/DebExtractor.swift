@@ -10,7 +10,7 @@ internal import SystemPackage
 struct UnpackedFiles: Sendable {
   /// Paths in the order of the archive, as the archive has them.
   var paths: [ImagePath] = []
-  /// MD5 sums of its files, for a package that comes without a list of them.
+  /// MD5 sums of its files in the order of the archive, for a package without a list of them.
   var sums: [(path: ImagePath, sum: String)] = []
 }
 
@@ -111,7 +111,7 @@ final class DebExtractor {
       guard writeAll(bytes, to: file)
       else { throw RootFailure("write", path.filePath, errno) }
     }
-    if makesSums, !isConffile { files.sums.append((listed, sum.finish())) }
+    if makesSums { files.sums.append((listed, sum.finish())) }
     if entry.uid != 0 || entry.gid != 0 {
       try check(fchown(file, entry.uid, entry.gid), "set the owner of", path)
     }

@@ -36,9 +36,9 @@ struct DpkgDatabase {
       try root.write(file.content, to: path, mode: file.mode)
       try root.setTime(of: path, Int(file.modified))
     }
-    guard deb.file("md5sums") == nil, !files.sums.isEmpty else { return }
+    guard deb.file("md5sums") == nil else { return }
     var sums: [UInt8] = []
-    for (path, sum) in files.sums.sorted(by: { $0.path < $1.path }) {
+    for (path, sum) in files.sums {
       sums += Array("\(sum)  ".utf8) + path.bytes + [UInt8(ascii: "\n")]
     }
     try root.write(sums, to: path("info/\(name).md5sums"))
@@ -65,7 +65,7 @@ struct DpkgDatabase {
         interests[interest.trigger, default: []].append(interest.listener)
       }
     }
-    try root.write(lines, to: path("triggers/File"))
+    if !lines.isEmpty { try root.write(lines, to: path("triggers/File")) }
     for (trigger, listeners) in interests {
       let text = listeners.map { $0 + "\n" }.joined()
       try root.write(Array(text.utf8), to: path("triggers/\(trigger)"))

@@ -37,12 +37,25 @@ public func installPackages(
   events: @escaping EventSink, addUsers: () throws -> Void
 ) async throws {
   let root = try RootFolder(sandbox.root)
+  let plan = try await unpackPackages(
+    packages, from: store, into: root, options: options, events: events)
+  try Configuration(
+    plan: plan, root: root, store: store, sandbox: sandbox, epoch: options.epoch, events: events
+  ).run(addUsers: addUsers)
+}
+
+/// Unpacks packages and writes the databases of dpkg and apt; no program of the root runs.
+///
+/// - Returns: the plan, which names the packages that are left to `dpkg --unpack`.
+func unpackPackages(
+  _ packages: [Lock.Package], from store: BlobStore, into root: RootFolder,
+  options: InstallOptions, events: @escaping EventSink
+) async throws -> UnpackPlan {
   let size = packages.reduce(0) { $0 + $1.deb.size }
   events(.began(.unpack, total: size, unit: .bytes))
   let unpacker = Unpacker(root: root, store: store, jobs: max(1, options.jobs), events: events)
-  let debs = try await unpacker.readDebs(packages)
   let architecture = packages.first { $0.architecture != "all" }?.architecture ?? "all"
-  var plan = UnpackPlan(debs, architecture: architecture)
+  var plan = UnpackPlan(try await unpacker.readDebs(packages), architecture: architecture)
   var unpacked = try await unpacker.unpack(&plan)
   while unpacked == nil {
     // Each round sends at least one more package through dpkg, so this ends.
@@ -56,8 +69,5 @@ public func installPackages(
     extendedStates(of: packages, manual: options.manual, architecture: architecture),
     to: "/var/lib/apt/extended_states")
   events(.ended(.unpack))
-  try Configuration(
-    plan: plan, root: root, store: store, sandbox: sandbox, epoch: options.epoch, events: events
-  )
-  .run(addUsers: addUsers)
+  return plan
 }

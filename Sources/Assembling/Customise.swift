@@ -1,0 +1,121 @@
+public import Content
+public import Isolation
+public import Model
+internal import SystemPackage
+
+/// Puts everything of a recipe but its packages into a root where these are configured.
+///
+/// In this order: the system's settings, users' homes and groups, archives, wheels, files, units,
+/// runs, agents. Of each kind in the order of the recipe, so that later tables win.
+///
+/// - Parameters:
+///   - store: holds the archives and wheels; a damaged one is removed from it.
+///   - sandbox: its `root` is the folder that is filled; `[[run]]` commands run in it.
+///   - buildID: what `BUILD_ID` in os-release becomes: 64 hexadecimal digits from the lock.
+/// - Throws: `FaultyRecipe`, `CustomiseFailure`, `RootFailure`, `BlobFailure`, `ArchiveFailure`,
+///   `IsolationFailure`, `CancellationError`.
+public func customise(
+  _ recipe: Recipe, _ lock: Lock, from store: BlobStore, in sandbox: Sandbox, buildID: String,
+  events: @escaping EventSink
+) throws {
+  let root = try RootFolder(sandbox.root)
+  let steps = try Customising(
+    recipe: recipe, lock: lock, store: store, sandbox: sandbox, buildID: buildID, root: root,
+    events: events
+  ).steps()
+  events(.began(.customise, total: steps.count, unit: .items))
+  for (index, step) in steps.enumerated() {
+    try Task.checkCancellation()
+    events(.advanced(.customise, done: index, subject: step.subject))
+    try step.body()
+  }
+  events(.advanced(.customise, done: steps.count, subject: ""))
+  events(.ended(.customise))
+}
+
+/// What a root is customised with.
+private struct Customising {
+  let recipe: Recipe
+  let lock: Lock
+  let store: BlobStore
+  let sandbox: Sandbox
+  let buildID: String
+  let root: RootFolder
+  let events: EventSink
+
+  struct Step {
+    var subject: String
+    var body: () throws -> Void
+  }
+
+  func steps() throws -> [Step] {
+    var steps = [
+      Step(subject: "settings") {
+        try SystemSettings(root: root, sandbox: sandbox, image: recipe.image, buildID: buildID)
+          .apply()
+      },
+      Step(subject: "users") { try settle(recipe.users, in: root) },
+    ]
+    for archive in recipe.archives {
+      let pin = try pin(of: archive)
+      steps.append(
+        Step(subject: "archive \(archive.name)") {
+          try ArchiveInstaller(root: root, store: store).install(archive, pin)
+        })
+    }
+    for wheel in recipe.wheels {
+      let pin = try pin(of: wheel)
+      steps.append(
+        Step(subject: "wheel \(pin.name)") {
+          try WheelInstaller(root: root, store: store).install(wheel, pin)
+        })
+    }
+    for file in recipe.files {
+      steps.append(
+        Step(subject: "file \(file.path)") {
+          try FileInstaller(root: root, accounts: Accounts(in: root)).install(file)
+        })
+    }
+    steps.append(Step(subject: "units") { try UnitInstaller(root: root).install(recipe.units) })
+    for run in recipe.runs {
+      steps.append(
+        Step(subject: "run \(run.name)") {
+          try RunInstaller(root: root, sandbox: sandbox, epoch: lock.epoch, events: events).run(run)
+        })
+    }
+    for agent in recipe.agents {
+      steps.append(
+        Step(subject: "agent \(agent.name)") {
+          try AgentInstaller(root: root, accounts: Accounts(in: root)).install(agent)
+        })
+    }
+    return steps
+  }
+
+  private func pin(of archive: Recipe.Archive) throws(FaultyRecipe) -> Lock.Archive {
+    guard let pin = lock.archives.first(where: { $0.name == archive.name }) else {
+      throw unlocked("archive", archive.name, archive.position)
+    }
+    return pin
+  }
+
+  private func pin(of wheel: Recipe.Wheel) throws(FaultyRecipe) -> Lock.Wheel {
+    let name = wheel.package.prefix { $0 != "=" }
+    guard let pin = lock.wheels.first(where: { folded($0.name) == folded(name) }) else {
+      throw unlocked("wheel", String(name), wheel.position)
+    }
+    return pin
+  }
+
+  private func unlocked(
+    _ what: String, _ name: String, _ position: SourcePosition
+  ) -> FaultyRecipe {
+    FaultyRecipe(
+      at: position, "\(what) '\(name)' is not in the lock", hint: "run 'build-snapshot lock'")
+  }
+}
+
+/// A Python package's name as indices compare it: `-`, `_` and `.` are one, and so is case.
+private func folded(_ name: some StringProtocol) -> String {
+  String(name.filter { !$0.isWhitespace }).lowercased().split(whereSeparator: { "-_.".contains($0) }).joined(separator: "-")
+}

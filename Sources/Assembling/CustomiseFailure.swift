@@ -1,0 +1,35 @@
+internal import Model
+
+/// Why what a recipe adds to the packages could not be put into the root.
+///
+/// A fault that the recipe's author can mend is a `FaultyRecipe` instead.
+public enum CustomiseFailure: Error, Sendable, Equatable, CustomStringConvertible {
+  /// A member of an archive must not be unpacked.
+  case refused(archive: String, member: String, reason: String)
+  /// A file that the recipe names, or one within it, cannot be read.
+  case unreadable(path: String, reason: String)
+  /// An account file of the image has a line that is none.
+  case malformed(path: String, line: Int)
+  /// A `[[run]]` did not end with status 0; `output` holds the last lines that it printed.
+  case run(name: String, ending: String, output: [String])
+
+  public var description: String {
+    switch self {
+    case .refused(let archive, let member, let reason):
+      "cannot unpack '\(member)' of '\(archive)': \(reason)"
+    case .unreadable(let path, let reason): "cannot read '\(path)': \(reason)"
+    case .malformed(let path, let line):
+      "cannot read '\(path)' of the image: line \(line) is malformed"
+    case .run(let name, let ending, let output):
+      "run '\(name)' failed: \(ending)"
+        + (output.isEmpty ? "" : ":\n  " + output.joined(separator: "\n  "))
+    }
+  }
+}
+
+extension FaultyRecipe {
+  /// One fault.
+  init(at position: SourcePosition, _ message: String, hint: String? = nil) {
+    self.init([Diagnostic(at: position, message, hint: hint)])
+  }
+}

@@ -80,7 +80,13 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: ours),
-    .target(name: "Publishing", dependencies: ["Model", "Content", "CLinux"], swiftSettings: ours),
+    .target(
+      name: "Publishing",
+      dependencies: [
+        "Model", "Content", "CLinux", .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: ours),
 
     .target(
       name: "Pipeline",

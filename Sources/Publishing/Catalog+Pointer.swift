@@ -41,16 +41,17 @@ extension Catalog {
   ///
   /// First the pointer goes to `history`, so that its generation is not used again should
   /// `latest.json` be lost; then `latest.json` takes its name; then the link follows.
-  func commit(_ pointer: Pointer) throws(CatalogFailure) {
+  func commit(_ pointer: Pointer) throws {
     let folder = self.folder(of: pointer.image)
-    let bytes = try encode(pointer)
+    var bytes = try json(pointer)
+    if let key { bytes = try json(try Envelope(bytes, type: Pointer.mediaType, key: key)) }
     try replaceFile(history(pointer.image, pointer.generation), bytes)
     try swapFile(folder.appending("latest.json"), bytes)
     do {
       try flushFolder(folder)
       try moveLinks(pointer.image)
-    } catch .system(let doing, let path, let error) {
-      throw .unconfirmed(
+    } catch CatalogFailure.system(let doing, let path, let error) {
+      throw CatalogFailure.unconfirmed(
         image: pointer.image, pointer.version, doing: doing, path: path, error)
     }
   }

@@ -25,13 +25,14 @@ extension Catalog {
   ///   - now: gives the version its day and the pointer its date.
   ///   - version: asks for a version; it must be above all earlier ones.
   ///   - expires: seconds from `now` until clients stop trusting the pointer.
+  ///   - run: what the attestation says about the build; used when there is a key.
   /// - Throws: `.unconfirmed` when the release is published all the same; any other failure leaves
   ///   the catalog as it was.
   ///
   /// The rename of `latest.json` decides; all it names is on the disk by then.
   public func publish(
     _ staging: Staging, _ draft: Manifest, at now: Timestamp, version: Version? = nil,
-    expires: Int? = nil
+    expires: Int? = nil, run: BuildRun? = nil
   ) throws -> Publication {
     let image = staging.image
     let size = try sizeInBytes(staging.disk)
@@ -52,14 +53,14 @@ extension Catalog {
       }
       let manifest = try complete(
         draft, of: staging, after: previous, pointer: pointer, at: now, asked: version)
-      let release = try place(staging, manifest)
+      let release = try place(staging, manifest, run, now)
       do {
         try commit(
           try successor(of: pointer, release, reason: .publish, at: now, expires: expires))
-      } catch let failure as CatalogFailure {
-        if case .unconfirmed = failure { throw failure }
+      } catch {
+        if case CatalogFailure.unconfirmed = error { throw error }
         removeAll(release.folder)  // best effort: the next writer removes what stays
-        throw failure
+        throw error
       }
       return .published(release)
     }
@@ -105,13 +106,17 @@ extension Catalog {
     return Version(day: day, number: number)
   }
 
-  /// Writes the manifest and gives the staged folder its name and place; nothing points to it yet.
-  private func place(_ staging: Staging, _ manifest: Manifest) throws -> Release {
+  /// Completes the staged folder and gives it its name and place; nothing points to it yet.
+  private func place(
+    _ staging: Staging, _ manifest: Manifest, _ run: BuildRun?, _ now: Timestamp
+  ) throws -> Release {
     guard let version = manifest.image.version else { preconditionFailure("a version is allotted") }
-    let bytes = try json(manifest)
-    try writeNew(bytes, to: staging.path.appending(Manifest.fileName))
-    try flushFolder(staging.path)
     let folder = self.folder(of: staging.image).appending(version.description)
+    var release = Release(
+      image: staging.image, version: version, folder: folder, manifest: manifest,
+      manifestHash: ContentHash(of: []))
+    try writeManifest(of: &release, into: staging.path, run, now)
+    try flushFolder(staging.path)
     try move(staging.path, new: folder)
     staging.published()
     do {
@@ -123,9 +128,31 @@ extension Catalog {
       removeAll(folder)  // best effort: the next writer removes what stays
       throw error
     }
-    return Release(
-      image: staging.image, version: version, folder: folder, manifest: manifest,
-      manifestHash: ContentHash(of: bytes))
+    return release
+  }
+
+  /// Writes the manifest and, with a key, its signature and the attestations.
+  private func writeManifest(
+    of release: inout Release, into folder: FilePath, _ run: BuildRun?, _ now: Timestamp
+  ) throws {
+    if let key {
+      release.manifest.signing = Manifest.Signing(keyId: "\(key.identity)")
+      release.manifest.attestations = Attestations.entries(hasRun: run != nil)
+    }
+    let bytes = try json(release.manifest)
+    release.manifestHash = ContentHash(of: bytes)
+    try writeNew(bytes, to: folder.appending(Manifest.fileName))
+    guard let key else { return }
+    let comment =
+      "timestamp:\(now.seconds)\tfile:\(Manifest.fileName)\timage:\(release.image)"
+      + "\tversion:\(release.version)"
+    try writeNew(
+      Array(try key.signature(of: bytes, comment: comment).utf8),
+      to: folder.appending("\(Manifest.fileName).minisig"))
+    for (name, statement) in try Attestations.statements(about: release, run) {
+      let envelope = try Envelope(statement, type: Attestations.mediaType, key: key)
+      try writeNew(try json(envelope), to: folder.appending(name))
+    }
   }
 }
 

@@ -16,7 +16,7 @@ public struct Retention: Sendable, Equatable {
 }
 
 /// What a collection did.
-public struct Collection: Sendable, Equatable {
+public struct Cleanup: Sendable, Equatable {
   /// Why a release stays.
   public enum Reason: String, Sendable, Codable, CaseIterable {
     case current, previousGood, pinned, recent, young, leased
@@ -42,7 +42,7 @@ extension Catalog {
   /// by an exclusive lock that is held until the move, so that nobody can take a lease in between.
   public func collect(
     _ image: String, _ retention: Retention, at now: Timestamp, isDryRun: Bool = false
-  ) throws -> Collection {
+  ) throws -> Cleanup {
     let trash = folder(of: image).appending("trash")
     let collection = try change(image) {
       let plan = try plan(image, retention, at: now)
@@ -56,15 +56,15 @@ extension Catalog {
   }
 
   private func carryOut(
-    _ plan: Collection, of image: String, _ trash: FilePath
-  ) throws(CatalogFailure) -> Collection {
+    _ plan: Cleanup, of image: String, _ trash: FilePath
+  ) throws(CatalogFailure) -> Cleanup {
     try makeFolders(trash)
-    var collection = Collection(kept: plan.kept)
+    var collection = Cleanup(kept: plan.kept)
     for version in plan.removed {
       if try takeAway(image, version, to: trash) {
         collection.removed.append(version)
       } else {
-        collection.kept.append(Collection.Kept(version: version, reason: .leased))
+        collection.kept.append(Cleanup.Kept(version: version, reason: .leased))
       }
     }
     collection.kept.sort { $0.version < $1.version }
@@ -73,8 +73,8 @@ extension Catalog {
 
   private func plan(
     _ image: String, _ retention: Retention, at now: Timestamp
-  ) throws -> Collection {
-    var collection = Collection()
+  ) throws -> Cleanup {
+    var collection = Cleanup()
     guard let pointer = try pointer(image) else { return collection }
     let pinned = Set(try pins(image).map(\.version))
     let bad = Set(try quarantined(image).map(\.version))
@@ -85,7 +85,7 @@ extension Catalog {
     let recent = good.suffix(max(1, retention.keep)).first ?? pointer.version
     for version in versions {
       let age = now.seconds - (published[version] ?? midnight(version)).seconds
-      let reason: Collection.Reason? =
+      let reason: Cleanup.Reason? =
         if version == pointer.version {
           .current
         } else if version == previous {
@@ -104,7 +104,7 @@ extension Catalog {
           nil
         }
       if let reason {
-        collection.kept.append(Collection.Kept(version: version, reason: reason))
+        collection.kept.append(Cleanup.Kept(version: version, reason: reason))
       } else {
         collection.removed.append(version)
       }

@@ -12,8 +12,13 @@ public import SystemPackage
 ///                           history/      every pointer ever, by generation
 public struct Catalog: Sendable {
   public let store: FilePath
+  /// Signs what is published; nil publishes unsigned.
+  let key: SigningKey?
 
-  public init(store: FilePath) { self.store = store }
+  public init(store: FilePath, key: SigningKey? = nil) {
+    self.store = store
+    self.key = key
+  }
 
   /// The names of all images, sorted.
   public func images() throws(CatalogFailure) -> [String] {

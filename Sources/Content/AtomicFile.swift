@@ -32,6 +32,20 @@ public func writeAtomically(
   try synchroniseFolder(folder)
 }
 
+/// All bytes of a file. Throws `Errno`.
+public func contents(of path: FilePath) throws -> [UInt8] {
+  let file = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+  return try file.closeAfter {
+    var bytes: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = try piece.withUnsafeMutableBytes { try file.read(into: $0) }
+      if count == 0 { return bytes }
+      bytes += piece[..<count]
+    }
+  }
+}
+
 /// Waits until a file's bytes and attributes are on the disk.
 public func synchronise(_ file: FileDescriptor) throws(Errno) {
   guard fsync(file.rawValue) == 0 else { throw Errno(rawValue: errno) }

@@ -20,6 +20,13 @@ public struct BlobStore: Sendable {
     for folder in [blobs, parts] { try makeFolders(folder) }
   }
 
+  /// Whether a store, which may not exist, has a blob: looks only, makes nothing.
+  public static func holds(_ hash: ContentHash, in store: FilePath) -> Bool {
+    BlobStore(existing: store).contains(hash)
+  }
+
+  private init(existing store: FilePath) { self.store = store }
+
   /// Where a blob is, or would be.
   public func path(of hash: ContentHash) -> FilePath {
     let name = hash.hex

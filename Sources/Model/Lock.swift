@@ -135,3 +135,10 @@ extension Lock {
     }
   }
 }
+
+extension Lock {
+  /// The files that a build needs of it.
+  public var files: [Blob] {
+    packages.map(\.deb) + archives.map(\.file) + wheels.map(\.file)
+  }
+}

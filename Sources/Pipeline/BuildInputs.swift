@@ -1,0 +1,46 @@
+internal import Content
+internal import Model
+internal import Resolving
+
+/// Everything that decides an image's bytes.
+struct BuildInputs: Sendable {
+  var recipe: Recipe
+  var lock: Lock
+  /// What the lock's file holds.
+  let lockText: String
+  let lockHash: ContentHash
+  var local: LocalInputs
+
+  init(recipe: Recipe, lock: Lock) throws {
+    self.recipe = recipe
+    self.lock = lock
+    lockText = lock.text
+    lockHash = ContentHash(of: lockText)
+    local = try LocalInputs(of: recipe)
+  }
+
+  /// Grows when the program makes other images of the same inputs.
+  private static let format = 1
+
+  /// One hash over all of it: equal ids, equal images.
+  var buildId: ContentHash {
+    let lines =
+      ["format \(Self.format)", "recipe \(recipe.digest)", "lock \(lockHash)"]
+      + local.hashes.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+    return ContentHash(of: lines.joined(separator: "\n"))
+  }
+
+  /// Names the lock inside the image: short, and the same for every build from it.
+  var lockId: String { String(lockHash.hex.prefix(16)) }
+
+  /// Why an image of `manifest` is not an image of these inputs; nil when it is.
+  func difference(from manifest: Manifest) -> String? {
+    if manifest.inputs.buildId == buildId { return nil }
+    if manifest.inputs.recipe.sha256 != recipe.digest { return "the recipe changed" }
+    if manifest.inputs.lock.sha256 != lockHash { return "the lock changed" }
+    for agent in manifest.agents where local.hashes["agent \(agent.name)"] != agent.sha256 {
+      return "agent \(agent.name) changed"
+    }
+    return "a local file changed"
+  }
+}

@@ -1,0 +1,67 @@
+internal import Content
+internal import Publishing
+internal import Resolving
+public import SystemPackage
+
+/// What a build would do, step by step, and why.
+public struct Plan: Sendable, Encodable {
+  public struct Step: Sendable, Encodable {
+    public enum Action: String, Sendable, Encodable { case reused, resolved, fetched, rebuilt }
+
+    public var name: String
+    public var action: Action
+    public var reason: String
+  }
+
+  public var image: String
+  public var steps: [Step]
+}
+
+/// Plans a build of a recipe; reads the recipe, its lock and the store, changes nothing and asks no
+/// network.
+public func plan(_ source: RecipeSource, store: FilePath) throws -> Plan {
+  let recipe = try source.read()
+  var steps: [Plan.Step] = []
+  func add(_ name: String, _ action: Plan.Step.Action, _ reason: String) {
+    steps.append(Plan.Step(name: name, action: action, reason: reason))
+  }
+  let catalog = Catalog(store: store)
+  let current = try catalog.current(recipe.image.name)
+  guard let lock = try readLock(source.lockFile) else {
+    add("lock", .resolved, "there is no '\(source.lockFile)' yet")
+    add("inputs", .fetched, "those that the store lacks, once they are known")
+    add("image", .rebuilt, current == nil ? "nothing is published yet" : "the lock changed")
+    return Plan(image: recipe.image.name, steps: steps)
+  }
+  guard lock.recipe == recipe.digest else {
+    add("lock", .resolved, "the recipe changed; pins stay")
+    add("inputs", .fetched, "those that the store lacks, once they are known")
+    add("image", .rebuilt, "the recipe changed")
+    return Plan(image: recipe.image.name, steps: steps)
+  }
+  add(
+    "lock", .reused,
+    "\(lock.packages.count) packages, \(lock.wheels.count) wheels, "
+      + "\(lock.archives.count) archives")
+
+  let files = lock.files
+  let missing = files.filter { !BlobStore.holds($0.sha256, in: store) }
+  if missing.isEmpty {
+    add("inputs", .reused, "all \(files.count) are in the store")
+  } else {
+    let bytes = missing.reduce(0) { $0 + $1.size }
+    add(
+      "inputs", .fetched, "\(missing.count) of \(files.count) are not in the store: \(bytes) bytes")
+  }
+  let inputs = try BuildInputs(recipe: recipe, lock: lock)
+  switch current {
+  case nil: add("image", .rebuilt, "nothing is published yet")
+  case let release?:
+    if let reason = inputs.difference(from: release.manifest) {
+      add("image", .rebuilt, "\(reason) since \(release.version)")
+    } else {
+      add("image", .reused, "\(release.version) has these inputs")
+    }
+  }
+  return Plan(image: recipe.image.name, steps: steps)
+}

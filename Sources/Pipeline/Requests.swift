@@ -1,0 +1,130 @@
+public import Model
+public import SystemPackage
+
+/// What `build` shall do.
+public struct BuildRequest: Sendable {
+  public var source: RecipeSource
+  public var store: FilePath
+  /// Fail if the lock is missing or would change.
+  public var isLocked: Bool
+  /// Use only what the store holds.
+  public var isOffline: Bool
+  /// The version to publish, `YYYYMMDD.NNN`; nil: today's next.
+  public var version: String?
+  public var publishes: Bool
+  /// Where to copy the image as well.
+  public var output: FilePath?
+  /// Threads; nil: as many as there are processors.
+  public var jobs: Int?
+  /// Keep the root folder when the build fails.
+  public var keepsRoot: Bool
+  /// Open a shell in the root when a step fails.
+  public var opensShell: Bool
+  /// The program's own version, for the manifest.
+  public var program: String
+
+  public init(
+    source: RecipeSource, store: FilePath, isLocked: Bool = false, isOffline: Bool = false,
+    version: String? = nil, publishes: Bool = true, output: FilePath? = nil, jobs: Int? = nil,
+    keepsRoot: Bool = false, opensShell: Bool = false, program: String
+  ) {
+    self.source = source
+    self.store = store
+    self.isLocked = isLocked
+    self.isOffline = isOffline
+    self.version = version
+    self.publishes = publishes
+    self.output = output
+    self.jobs = jobs
+    self.keepsRoot = keepsRoot
+    self.opensShell = opensShell
+    self.program = program
+  }
+}
+
+/// What `build` made.
+public struct BuildResult: Sendable {
+  public enum Outcome: Sendable, Equatable {
+    case published(version: String)
+    /// This version has the same inputs: there is nothing to build.
+    case unchanged(version: String)
+    /// An image that is not in the catalog.
+    case made
+  }
+  public var outcome: Outcome
+  /// The image's name in the catalog.
+  public var name: String
+  /// The image.
+  public var path: FilePath
+  public var image: MadeImage
+}
+
+/// An image file's size and hash.
+public struct MadeImage: Sendable, Equatable {
+  /// In bytes.
+  public var virtualSize: Int
+  /// Bytes that take room on the disk; the rest are holes.
+  public var allocatedSize: Int
+  /// Of all `virtualSize` bytes.
+  public var sha256: ContentHash
+}
+
+/// What `lock` shall do.
+public struct LockRequest: Sendable {
+  public enum Update: Sendable, Equatable { case nothing, all, only([String]) }
+  public var source: RecipeSource
+  public var store: FilePath
+  public var update: Update
+  /// Fail if the lock is missing or would change.
+  public var isLocked: Bool
+  public var isOffline: Bool
+
+  public init(
+    source: RecipeSource, store: FilePath, update: Update = .nothing, isLocked: Bool = false,
+    isOffline: Bool = false
+  ) {
+    self.source = source
+    self.store = store
+    self.update = update
+    self.isLocked = isLocked
+    self.isOffline = isOffline
+  }
+}
+
+/// What `lock` made.
+public struct LockResult: Sendable {
+  public var file: FilePath
+  public var lock: Lock
+  /// What differs from the old lock, a line each; empty when nothing does.
+  public var changes: [String]
+}
+
+/// What `image` shall do.
+public struct ImageRequest: Sendable {
+  /// A folder or a tar file; nil: a tar on standard input.
+  public var source: FilePath?
+  public var image: FilePath
+  /// Virtual size in bytes.
+  public var size: Int
+  public var label: String
+  /// Nil: derived from the tree.
+  public var uuid: String?
+  /// Seconds since 1970; nil: the newest time in the tree.
+  public var epoch: Int?
+  public var inodes: Int?
+  public var jobs: Int?
+
+  public init(
+    source: FilePath?, image: FilePath, size: Int, label: String = "", uuid: String? = nil,
+    epoch: Int? = nil, inodes: Int? = nil, jobs: Int? = nil
+  ) {
+    self.source = source
+    self.image = image
+    self.size = size
+    self.label = label
+    self.uuid = uuid
+    self.epoch = epoch
+    self.inodes = inodes
+    self.jobs = jobs
+  }
+}

@@ -1,0 +1,29 @@
+internal import Content
+internal import Fetching
+internal import Model
+internal import Resolving
+internal import SystemPackage
+
+/// What reaches the sources of a recipe: the resolver, and the fetcher that works for it.
+struct Sources: Sendable {
+  let blobs: BlobStore
+  let fetcher: Fetcher
+  let resolver: Resolver
+
+  init(
+    _ recipe: Recipe, store: FilePath, isOffline: Bool, events: @escaping EventSink
+  ) async throws {
+    blobs = try BlobStore(store: store)
+    var settings = Fetcher.Settings(environment: environmentVariables())
+    settings.isOffline = isOffline
+    let scratch = store.appending("tmp")
+    if recipe.base.mirror == .host {
+      // The host's own sources are reached as the host's apt reaches them.
+      let plain = Fetcher(store: blobs, settings: settings, events: events)
+      let resolver = try Resolver(scratch: scratch, store: store, transport: plain)
+      settings.proxies = Proxies(aptConfiguration: try await resolver.aptConfiguration())
+    }
+    fetcher = Fetcher(store: blobs, settings: settings, events: events)
+    resolver = try Resolver(scratch: scratch, store: store, transport: fetcher, events: events)
+  }
+}

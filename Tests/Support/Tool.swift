@@ -7,6 +7,12 @@ public struct ToolResult: Sendable {
   public var output: String
   public var errors: String
 
+  public init(status: Int32, output: String, errors: String) {
+    self.status = status
+    self.output = output
+    self.errors = errors
+  }
+
   /// Itself, when the program ended with status 0.
   public func succeeded() throws -> ToolResult {
     guard status == 0 else { throw ToolFailure(result: self) }

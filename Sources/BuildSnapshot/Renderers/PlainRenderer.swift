@@ -1,0 +1,30 @@
+internal import Model
+
+/// One line when a phase begins and one when it ends: for pipes and logs.
+struct PlainRenderer: Renderer, Sendable {
+  private var began: [BuildEvent.Phase: Duration] = [:]
+
+  mutating func text(for event: BuildEvent, at time: Duration) -> String {
+    switch event {
+    case .began(let phase, let total, let unit):
+      began[phase] = time
+      let amount = total.map { " " + amountText($0, unit) } ?? ""
+      return "\(phase.rawValue)\(amount)\n"
+    case .ended(let phase):
+      guard let start = began.removeValue(forKey: phase) else { return "" }
+      return "\(phase.rawValue) done in \(seconds(time - start))\n"
+    case .note(let text): return "note: \(text)\n"
+    case .output(let line): return "  | \(line)\n"
+    case .advanced: return ""
+    }
+  }
+
+  mutating func closing(at time: Duration) -> String { "" }
+}
+
+func amountText(_ amount: Int, _ unit: BuildEvent.Unit) -> String {
+  switch unit {
+  case .bytes: bytes(amount)
+  case .items: "\(amount)"
+  }
+}

@@ -1,0 +1,57 @@
+internal import ArgumentParser
+internal import Dispatch
+internal import Pipeline
+
+#if canImport(Glibc)
+  internal import Glibc
+#endif
+
+/// Runs a command's work: shows progress, ends at once on Ctrl-C, and turns an error into one message
+/// and an exit status.
+func running(
+  _ options: CommonOptions, _ work: @escaping @Sendable (Progress) async throws -> Void
+) async throws {
+  let progress = options.makeProgress()
+  let task = Task { try await work(progress) }
+  let signals = [SIGINT, SIGTERM, SIGHUP].map { number in
+    signal(number, SIG_IGN)  // the source below gets it instead
+    let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+    source.setEventHandler { task.cancel() }
+    source.resume()
+    return source
+  }
+  defer { signals.forEach { $0.cancel() } }
+  do {
+    try await task.value
+    progress.close()
+  } catch {
+    progress.close()
+    let kind = task.isCancelled ? FailureKind.interrupted : FailureKind(of: error)
+    StandardError.write(kind.message(for: error))
+    throw ExitCode(kind.exitStatus)
+  }
+}
+
+extension FailureKind {
+  /// What the exit statuses mean is part of the program's contract.
+  var exitStatus: Int32 {
+    switch self {
+    case .failed: 1
+    case .faultyRecipe: 65
+    case .unreachable: 69
+    case .internal: 70
+    case .busy: 75
+    case .interrupted: 130
+    }
+  }
+
+  /// Diagnostics print as compilers print; anything else is one line after the program's name.
+  func message(for error: any Error) -> String {
+    switch self {
+    case .faultyRecipe: "\(error)\n"
+    case .interrupted: "build-snapshot: interrupted; nothing was published\n"
+    case .internal: "build-snapshot: internal error: \(error)\n"
+    case .failed, .unreachable, .busy: "build-snapshot: \(error)\n"
+    }
+  }
+}

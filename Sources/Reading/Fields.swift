@@ -200,8 +200,7 @@ struct Fields {
   ) -> Bool {
     if form.accepts(text) { return true }
     let brief = text.count > 100 ? text.prefix(100) + "…" : text
-    // Who may read the message may not know the password.
-    let shown = brief.replacing(/\/\/[^\/]*@/, with: "//…@")
+    let shown = withoutCredentials(brief)
     refuse(position, "\(subject) must be \(form.name), not '\(shown)'", hint: form.hint(text))
     return false
   }

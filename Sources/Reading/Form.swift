@@ -1,3 +1,5 @@
+internal import Model
+
 /// The form of a text value: what messages call it, and the test for it.
 struct Form: Sendable {
   /// Completes `'key' must be …`.
@@ -8,80 +10,94 @@ struct Form: Sendable {
 }
 
 extension Form {
-  /// A text of limited length in UTF-8 that a test accepts.
-  private static func short(
-    _ name: String, upTo length: Int = 4096, _ accepts: @escaping @Sendable (String) -> Bool
+  /// A word of limited length in UTF-8: one character of `first`, then any of `rest`.
+  private static func word(
+    _ name: String, upTo length: Int = 4096, first: Letters, rest: Letters
   ) -> Form {
-    Form(name: name) { $0.utf8.count <= length && accepts($0) }
+    Form(name: name) { $0.utf8.count <= length && isWord($0, first: first, rest: rest) }
   }
 
   static let text = Form(name: "a text without control characters") { text in
     !text.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F }
   }
-  static let anyText = Form(name: "a text without U+0000") { !$0.unicodeScalars.contains("\0") }
-  static let imageName = short(
-    "a name of small letters, digits, '.', '_' and '-', at most 64 characters", upTo: 64
-  ) { $0.wholeMatch(of: /[a-z0-9][a-z0-9._\-]*/) != nil }
-  static let name = short(
-    "a name of letters, digits, '.', '_', '+' and '-'", upTo: 128
-  ) { $0.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._+\-]*/) != nil }
+  static let anyText = Form(name: "a text without U+0000") { !$0.utf8.contains(0) }
+  static let imageName = word(
+    "a name of small letters, digits, '.', '_' and '-', at most 64 characters", upTo: 64,
+    first: "a-z0-9", rest: "a-z0-9._-")
+  static let name = word(
+    "a name of letters, digits, '.', '_', '+' and '-'", upTo: 128, first: "A-Za-z0-9",
+    rest: "A-Za-z0-9._+-")
   static let label = Form(name: "a label of at most 16 bytes") { text in
     text.utf8.count <= 16 && Form.text.accepts(text)
   }
-  static let hostname = short(
-    "a host name of letters, digits and '-', at most 64 characters", upTo: 64
-  ) {
-    $0.wholeMatch(
-      of:
-        /[A-Za-z0-9](?:[A-Za-z0-9\-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9\-]*[A-Za-z0-9])?)*/)
-      != nil
+  static let hostname = Form(
+    name: "a host name of letters, digits and '-', at most 64 characters"
+  ) { text in
+    text.utf8.count <= 64
+      && parts(of: text, at: ".").allSatisfy {
+        isWord($0, first: "A-Za-z0-9", rest: "A-Za-z0-9-") && !$0.hasSuffix("-")
+      }
   }
-  static let timezone = short("a time zone such as 'Europe/Berlin'", upTo: 64) {
-    $0.wholeMatch(of: /[A-Za-z][A-Za-z0-9_+\-]*(?:\/[A-Za-z0-9_+\-]+)*/) != nil
+  static let timezone = Form(name: "a time zone such as 'Europe/Berlin'") { text in
+    text.utf8.count <= 64
+      && parts(of: text, at: "/").allSatisfy {
+        isWord($0, first: "A-Za-z0-9+-", rest: "A-Za-z0-9_+-")
+      }
   }
-  static let locale = short("a locale such as 'C.UTF-8'", upTo: 64) {
-    $0.wholeMatch(of: /[A-Za-z][A-Za-z0-9_.@\-]*/) != nil
+  static let locale = word(
+    "a locale such as 'C.UTF-8'", upTo: 64, first: "A-Za-z", rest: "A-Za-z0-9_.@-")
+  static let suite = word(
+    "a suite such as 'bookworm'", upTo: 64, first: "a-z0-9", rest: "a-z0-9.+-")
+  static let component = Form(name: "a component such as 'main'") { text in
+    text.utf8.count <= 64
+      && parts(of: text, at: "/").allSatisfy { isWord($0, first: "a-z0-9", rest: "a-z0-9-") }
   }
-  static let suite = short("a suite such as 'bookworm'", upTo: 64) {
-    $0.wholeMatch(of: /[a-z0-9][a-z0-9.+\-]*/) != nil
+  static let snapshot = Form(name: "a time such as '20261120T000000Z'") { text in
+    let parts = parts(of: text, at: "T")
+    return parts.count == 2 && parts[0].utf8.count == 8 && parts[1].utf8.count == 7
+      && isWord(parts[0], first: "0-9", rest: "0-9") && parts[1].hasSuffix("Z")
+      && isWord(parts[1].dropLast(), first: "0-9", rest: "0-9")
   }
-  static let component = short("a component such as 'main'", upTo: 64) {
-    $0.wholeMatch(of: /[a-z0-9][a-z0-9\-]*(?:\/[a-z0-9\-]+)*/) != nil
+  static let package = Form(name: "a package, 'name' or 'name=version'") { text in
+    let name = text.prefix { $0 != "=" }
+    let version = text.dropFirst(name.count)
+    return packageName.accepts(String(name))
+      && (version.isEmpty || isWord(version, first: "=", rest: "A-Za-z0-9.+:~-") && version != "=")
   }
-  static let snapshot = short("a time such as '20261120T000000Z'") {
-    $0.wholeMatch(of: /[0-9]{8}T[0-9]{6}Z/) != nil
+  static let packageName = Form(name: "the name of a package") { name in
+    name.utf8.count >= 2 && isWord(name, first: "a-z0-9", rest: "a-z0-9+.-")
   }
-  static let package = short("a package, 'name' or 'name=version'") {
-    $0.wholeMatch(of: /[a-z0-9][a-z0-9+.\-]+(?:=[A-Za-z0-9.+:~\-]+)?/) != nil
-  }
-  static let packageName = short("the name of a package") {
-    $0.wholeMatch(of: /[a-z0-9][a-z0-9+.\-]+/) != nil
-  }
-  static let sha256 = short("64 hexadecimal digits") { $0.wholeMatch(of: /[0-9A-Fa-f]{64}/) != nil }
+  static let sha256 = Form(name: "64 hexadecimal digits") { ContentHash(hex: $0) != nil }
   static let wheel = Form(
     name: "a package and its exact version, 'name==1.2.3'",
     accepts: { text in
-      let name = /[A-Za-z0-9](?:[A-Za-z0-9._\-]*[A-Za-z0-9])?==[A-Za-z0-9.+!\-]+/
-      return text.wholeMatch(of: name) != nil
+      guard let mark = text.firstRange(of: "==") else { return false }
+      return isWord(text[..<mark.lowerBound], first: "A-Za-z0-9", rest: "A-Za-z0-9._-")
+        && isWord(text[mark.upperBound...], first: "0-9A-Za-z", rest: "A-Za-z0-9.+!-")
     },
     hint: { text in
-      text.contains(/[<>~!*]/) || !text.contains("==") ? "the lock needs one exact version" : nil
+      text.contains("==") && !text.contains("*") ? nil : "the lock needs one exact version"
     })
-  static let userName = short(
-    "a name of small letters, digits, '_' and '-', at most 32 characters", upTo: 32
-  ) { $0.wholeMatch(of: /[a-z_][a-z0-9_\-]*/) != nil }
-  static let owner = short("'user' or 'user:group', names or numbers") {
-    $0.wholeMatch(of: /(?:[a-z_][a-z0-9_\-]*|[0-9]{1,10})(?::(?:[a-z_][a-z0-9_\-]*|[0-9]{1,10}))?/)
-      != nil
+  static let userName = word(
+    "a name of small letters, digits, '_' and '-', at most 32 characters", upTo: 32,
+    first: "a-z_", rest: "a-z0-9_-")
+  static let owner = Form(name: "'user' or 'user:group', names or numbers") { text in
+    let parts = parts(of: text, at: ":")
+    return parts.count <= 2
+      && parts.allSatisfy { UInt32($0) != nil || userName.accepts(String($0)) }
   }
   static let comment = Form(name: "a text without ':' and control characters") { text in
     Form.text.accepts(text) && !text.contains(":")
   }
-  static let variableName = short("the name of an environment variable") {
-    $0.wholeMatch(of: /[A-Za-z_][A-Za-z0-9_]*/) != nil
-  }
-  static let npmPackage = short("a package such as '@scope/name@1.2.3'") {
-    $0.wholeMatch(of: /(?:@[a-z0-9~\-][a-z0-9._~\-]*\/)?[a-z0-9~\-][a-z0-9._~\-]*(?:@\S+)?/) != nil
+  static let variableName = word(
+    "the name of an environment variable", first: "A-Za-z_", rest: "A-Za-z0-9_")
+  static let npmPackage = Form(name: "a package such as '@scope/name@1.2.3'") { text in
+    let scope = text.hasPrefix("@") ? parts(of: text.dropFirst(), at: "/")[0] : "none"
+    let rest = text.hasPrefix("@") ? text.dropFirst(scope.utf8.count + 2) : text[...]
+    let name = rest.prefix { $0 != "@" }
+    return isWord(scope, first: "a-z0-9~-", rest: "a-z0-9._~-")
+      && isWord(name, first: "a-z0-9~-", rest: "a-z0-9._~-") && !rest.hasSuffix("@")
+      && !rest.contains(where: \.isWhitespace)
   }
 
   /// One of a few words.
@@ -118,8 +134,10 @@ extension Form {
     !target.isEmpty && target.utf8.count <= 4095 && Form.text.accepts(target)
   }
 
-  static let duration = short("a time such as '14d'") {
-    $0.wholeMatch(of: /[1-9][0-9]{0,5}[smhdw]/) != nil
+  static let duration = Form(name: "a time such as '14d'") { text in
+    guard let unit = text.last, "smhdw".contains(unit), let number = UInt32(text.dropLast())
+    else { return false }
+    return (1...1_000_000).contains(number)
   }
 
   /// A path within an archive or a wheel; one that ends with `/` is a folder.
@@ -135,13 +153,17 @@ extension Form {
     Form(
       name: isPattern ? "the name of a unit or a pattern of names" : "the name of a unit",
       accepts: { name in
-        let letters = isPattern ? /[A-Za-z0-9:_.\\@*?\[\]!\-]+/ : /[A-Za-z0-9:_.\\@\-]+/
-        guard name.utf8.count <= 255, name.wholeMatch(of: letters) != nil else { return false }
+        let letters: Letters =
+          isPattern ? #"A-Za-z0-9:_.\@*?[]!-"# : #"A-Za-z0-9:_.\@-"#
+        guard name.utf8.count <= 255, isWord(name, first: letters, rest: letters)
+        else { return false }
         if isPattern, name.hasSuffix("*") { return true }
         return unitSuffixes.contains { name.hasSuffix($0) && name.utf8.count > $0.utf8.count }
       },
       hint: { name in
-        if !isPattern, name.contains(/[*?\[]/) { return "patterns are for 'mask' only" }
+        if !isPattern, name.contains(where: { "*?[".contains($0) }) {
+          return "patterns are for 'mask' only"
+        }
         guard !unitSuffixes.contains(where: { name.hasSuffix($0) }) else { return nil }
         guard let dot = name.lastIndex(of: ".") else { return "did you mean '\(name).service'?" }
         return nearest(to: String(name[dot...]), among: unitSuffixes)
@@ -153,12 +175,57 @@ extension Form {
   static let url = Form(
     name: "an address that begins with 'https://', 'http://' or 'file:///'",
     accepts: { text in
-      guard text.wholeMatch(of: /[!-~]+/) != nil else { return false }
-      return text.wholeMatch(of: /https?:\/\/[^\/@?#]+(?:[\/?#].*)?|file:\/\/\/.+/) != nil
+      guard isWord(text, first: "a-z", rest: "!-~") else { return false }
+      if text.hasPrefix("file:///") { return text.utf8.count > 8 }
+      guard text.hasPrefix("http://") || text.hasPrefix("https://") else { return false }
+      let host = authority(of: text)
+      return !host.isEmpty && !host.contains("@")
     },
     hint: { text in
-      text.contains(/\/\/[^\/]*@/) ? "it cannot hold a user name or password" : nil
+      authority(of: text).contains("@") ? "it cannot hold a user name or password" : nil
     })
+}
+
+/// What stands between the `//` of an address and its path; empty without `//`.
+private func authority(of url: String) -> Substring {
+  guard let start = url.firstRange(of: "//")?.upperBound else { return "" }
+  return url[start...].prefix { !"/?#".contains($0) }
+}
+
+/// A text without the user name and the password of an address, for those who may not know them.
+func withoutCredentials(_ text: String) -> String {
+  let host = authority(of: text)
+  guard let at = host.lastIndex(of: "@") else { return text }
+  return String(text[..<host.startIndex]) + "…" + text[at...]
+}
+
+/// A set of printable ASCII characters, written like `a-z0-9_-`: a `-` at the end is one itself.
+private struct Letters: ExpressibleByStringLiteral, Sendable {
+  private var isMember = [Bool](repeating: false, count: 256)
+
+  init(stringLiteral text: StaticString) {
+    text.withUTF8Buffer { bytes in
+      var index = 0
+      while index < bytes.count {
+        let isRange = index + 2 < bytes.count && bytes[index + 1] == UInt8(ascii: "-")
+        let last = isRange ? index + 2 : index
+        for byte in bytes[index]...bytes[last] { isMember[Int(byte)] = true }
+        index = last + 1
+      }
+    }
+  }
+
+  func contains(_ byte: UInt8) -> Bool { isMember[Int(byte)] }
+}
+
+/// Whether a text is one character of `first`, then any number of `rest`.
+private func isWord(_ text: some StringProtocol, first: Letters, rest: Letters) -> Bool {
+  guard let start = text.utf8.first, first.contains(start) else { return false }
+  return text.utf8.dropFirst().allSatisfy { rest.contains($0) }
+}
+
+private func parts(of text: some StringProtocol, at mark: Character) -> [Substring] {
+  Substring(text).split(separator: mark, omittingEmptySubsequences: false)
 }
 
 let unitSuffixes = [

@@ -1,3 +1,5 @@
+public import Model
+
 /// One member of an archive, as its header describes it.
 ///
 /// Names are the archive's own bytes: no locale, no normalisation, nothing removed from them. The
@@ -49,14 +51,5 @@ public struct ArchiveEntry: Sendable, Equatable {
   /// the bytes of a file that is not sparse can be read from there.
   public var dataOffset: Int64
 
-  /// An extended attribute, such as `user.comment` or `security.capability`.
-  public struct Xattr: Sendable, Equatable {
-    public var name: [UInt8]
-    public var value: [UInt8]
-
-    public init(name: [UInt8], value: [UInt8]) {
-      self.name = name
-      self.value = value
-    }
-  }
+  public typealias Xattr = Tree.Xattr
 }

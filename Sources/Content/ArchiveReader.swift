@@ -1,4 +1,5 @@
 internal import CArchive
+internal import Model
 public import SystemPackage
 
 #if canImport(Glibc)
@@ -112,6 +113,13 @@ public struct ArchiveReader: ~Copyable {
     try check(code)
     guard let header else { return nil }
     return try describe(header)
+  }
+
+  /// Whether this is a tar without compression, whose members can be read at their `dataOffset`;
+  /// known once a member was read.
+  public var isPlainTar: Bool {
+    archive_filter_code(handle, 0) == ARCHIVE_FILTER_NONE
+      && archive_format(handle) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_TAR
   }
 
   /// Reads on in the member's content, holes as zeros; returns the number of bytes, 0 at its end.
@@ -361,6 +369,11 @@ extension ArchiveEntry {
     )
     modified = Int64(archive_entry_mtime(header))
     modifiedNanoseconds = UInt32(clamping: archive_entry_mtime_nsec(header))
+    if modified < 0, modifiedNanoseconds > 0 {
+      // Only pax has such times, as decimal fractions; libarchive hands out -2.3 as -2 and 0.3.
+      modified -= 1
+      modifiedNanoseconds = 1_000_000_000 - modifiedNanoseconds
+    }
     size = archive_entry_size_is_set(header) == 0 ? nil : archive_entry_size(header)
     xattrs = attributes(header)
     for (type, attribute) in [

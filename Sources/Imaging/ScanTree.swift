@@ -103,19 +103,20 @@ private struct TreeScan {
       entries.append(Tree.Entry(path: path, node: node))
       return
     }
+    let xattrs = try xattrs(path)
     let node = Tree.Node(
-      kind: try kind(path, status, in: folder, name: name),
+      kind: try kind(path, status, in: folder, name: name, hasXattrs: !xattrs.isEmpty),
       mode: UInt16(status.st_mode & 0o7777), uid: status.st_uid, gid: status.st_gid,
       modified: Tree.Time(
         seconds: Int64(status.st_mtim.tv_sec), nanoseconds: UInt32(status.st_mtim.tv_nsec)),
-      xattrs: try xattrs(path))
+      xattrs: xattrs)
     if !isFolder, status.st_nlink > 1 { shared[identity] = nodes.count }
     entries.append(Tree.Entry(path: path, node: nodes.count))
     nodes.append(node)
   }
 
   private func kind(
-    _ path: [UInt8], _ status: stat, in folder: CInt, name: [UInt8]
+    _ path: [UInt8], _ status: stat, in folder: CInt, name: [UInt8], hasXattrs: Bool
   ) throws(ImagingFailure) -> Tree.Kind {
     let device = status.st_rdev
     let major = UInt32(device >> 8 & 0xFFF | device >> 32 & 0xFFFF_F000)
@@ -127,7 +128,8 @@ private struct TreeScan {
       return .file(
         Tree.File(
           size: size, origin: .path(path, in: root),
-          data: try dataRanges(path, status, in: folder, name: name)))
+          data: try dataRanges(
+            path, status, in: folder, name: name, hasXattrs: hasXattrs)))
     case S_IFLNK:
       return .symlink(target: try target(path, in: folder, name: name))
     case S_IFCHR: return .characterDevice(major: major, minor: minor)
@@ -151,13 +153,16 @@ private struct TreeScan {
     return Array(buffer[..<count])
   }
 
-  /// Where a file has data; nil without holes. Large files are always asked about, small ones only
-  /// when they take less room than they are long.
+  /// Where a file has data; nil without holes.
+  ///
+  /// A small file that takes just the room of its content, and has no attributes that could take the
+  /// room of a hole, is not asked about.
   private func dataRanges(
-    _ path: [UInt8], _ status: stat, in folder: CInt, name: [UInt8]
+    _ path: [UInt8], _ status: stat, in folder: CInt, name: [UInt8], hasXattrs: Bool
   ) throws(ImagingFailure) -> [Range<Int64>]? {
     let size = status.st_size
-    guard size > 0, size >= 1 << 20 || Int(status.st_blocks) * 512 < size else { return nil }
+    let isPlain = Int(status.st_blocks) * 512 == (size + 4095) & ~4095
+    if size == 0 || isPlain && !hasXattrs && size < 128 << 10 { return nil }
     let file = withCString(name) {
       openat(folder, $0, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
     }

@@ -112,6 +112,7 @@ public final class Child {
   /// Ends the child's input when all that was sent has arrived; a terminal gets an end-of-file character.
   public func endInput() {
     if isTerminal { streams.unsent.append(4) } else { streams.endsInput = true }
+    streams.flush()
   }
 
   /// Tells the terminal its new size.

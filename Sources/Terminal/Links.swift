@@ -4,8 +4,8 @@ struct PrintedLinks: Sendable {
   private var run: [UInt8] = []
   private static let longest = 8192
 
-  mutating func add(_ scalar: Unicode.Scalar) {
-    if let byte = UInt8(exactly: scalar.value), isPartOfLink(byte) {
+  mutating func add(_ byte: UInt8) {
+    if isPartOfLink(byte) {
       if run.count <= Self.longest { run.append(byte) }
     } else {
       breakOff()
@@ -22,7 +22,9 @@ struct PrintedLinks: Sendable {
 }
 
 /// Whether a byte may stand in an address (RFC 3986), which leaves out blanks, quotes and brackets.
-func isPartOfLink(_ byte: UInt8) -> Bool {
+func isPartOfLink(_ byte: UInt8) -> Bool { partsOfLinks[Int(byte)] }
+
+private let partsOfLinks: [Bool] = (UInt8.min...UInt8.max).map { byte in
   switch byte {
   case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
     UInt8(ascii: "0")...UInt8(ascii: "9"):

@@ -57,6 +57,23 @@ struct ScreenGrid: Equatable {
     }
   }
 
+  /// Prints ASCII text, row by row.
+  mutating func print(_ text: ArraySlice<UInt8>) {
+    var text = text
+    while let first = text.first {
+      let count = min(columns - 1 - column, text.count)
+      if wrapIsPending || count <= 0 {
+        print(Unicode.Scalar(first))
+        text = text.dropFirst()
+        continue
+      }
+      rows[row].cells.replaceSubrange(
+        column..<(column + count), with: text.prefix(count).lazy.map { UInt32($0) })
+      column += count
+      text = text.dropFirst(count)
+    }
+  }
+
   mutating func move(toRow newRow: Int, column newColumn: Int) {
     row = min(max(newRow, 0), rows.count - 1)
     column = min(max(newColumn, 0), columns - 1)

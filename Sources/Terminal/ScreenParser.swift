@@ -31,6 +31,9 @@ struct ScreenParser {
   private var sawEscapeInString = false
   private var partial = PartialScalar()
 
+  /// Whether a printable ASCII character would be just that.
+  var isInText: Bool { state == .ground && !partial.isPending }
+
   /// Takes one byte; gives at most two items (a broken character, and what broke it).
   mutating func feed(_ byte: UInt8, _ emit: (Item) -> Void) {
     if state == .osc || state == .string, !inString(byte, emit) { return }

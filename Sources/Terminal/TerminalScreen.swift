@@ -23,14 +23,32 @@ public struct TerminalScreen: Sendable {
   ///
   /// - Returns: what the terminal answers, to be sent to the program as if typed.
   public mutating func feed(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+    let bytes = Array(bytes)
     var items: [ScreenParser.Item] = []
-    for byte in bytes {
-      parser.feed(byte) { items.append($0) }
+    var index = 0
+    while index < bytes.count {
+      // Plain text, the most of what programs print, goes to the grid in one piece.
+      if parser.isInText {
+        let end = bytes[index...].firstIndex { !(0x20...0x7E).contains($0) } ?? bytes.count
+        if end > index {
+          draw(bytes[index..<end])
+          index = end
+          continue
+        }
+      }
+      parser.feed(bytes[index]) { items.append($0) }
       for item in items { perform(item) }
       items.removeAll(keepingCapacity: true)
+      index += 1
     }
     defer { replies = [] }
     return replies
+  }
+
+  private mutating func draw(_ text: ArraySlice<UInt8>) {
+    for byte in text { printed.add(byte) }
+    grid.print(text)
+    lastPrinted = text.last.map { Unicode.Scalar($0) }
   }
 
   /// The rows from the top, without blanks at their ends.
@@ -66,7 +84,8 @@ public struct TerminalScreen: Sendable {
   }
 
   private mutating func perform(_ item: ScreenParser.Item) {
-    if case .print(let scalar) = item { printed.add(scalar) } else { printed.breakOff() }
+    // Whatever comes item by item is no part of an address.
+    printed.breakOff()
     switch item {
     case .print(let scalar):
       grid.print(scalar)

@@ -9,7 +9,8 @@ public func hideMemory() { _ = cterminal_hide_memory() }
 public func pathOfThisProgram() -> String? {
   var buffer = [CChar](repeating: 0, count: 4096)
   let count = readlink("/proc/self/exe", &buffer, buffer.count)
-  return count > 0 ? String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self) : nil
+  return count > 0
+    ? String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self) : nil
 }
 
 /// Waits for a hundredth of a second, in a thread that may block.

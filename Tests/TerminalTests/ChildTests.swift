@@ -61,6 +61,7 @@ struct ChildTests {
     #expect(run.text == "hello\n")
     #expect(run.errors == Array("bad\n".utf8))
     #expect(run.ending == .exited(7))
+    #expect(try Transcript(of: "cat; echo end", input: "").text == "end\n")
   }
 
   @Test("lead a session whose controlling terminal is the pseudo-terminal")

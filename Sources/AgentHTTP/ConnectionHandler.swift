@@ -65,14 +65,15 @@ final class ConnectionHandler: ChannelInboundHandler {
 
   private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
     guard head.uri.utf8.count <= 8192,
-      let request = Request(
+      var request = Request(
         method: head.method.rawValue, target: head.uri,
         accept: head.headers[canonicalForm: "accept"].joined(separator: ","))
     else { return refuse(Refusal(400, "bad_target", "the address is no plain path"), context) }
-    if !server.isPublic(request) {
-      do throws(Refusal) {
-        try server.gate.check(head.headers.first(name: "authorization"))
-      } catch { return refuse(error, context) }
+    do throws(Refusal) {
+      try server.gate.check(head.headers.first(name: "authorization"))
+      request.isTrusted = true
+    } catch {
+      if !server.isPublic(request) { return refuse(error, context) }
     }
     if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }),
       length > server.limits.body

@@ -8,6 +8,8 @@ public struct Request: Sendable {
   /// The Accept header, if any.
   public var accept: String
   public var body: [UInt8]
+  /// Whether it bears the token; false only where none is needed.
+  public var isTrusted: Bool
 
   /// Splits a request's target; nil when it is no plain path.
   init?(method: String, target: String, accept: String) {
@@ -31,6 +33,7 @@ public struct Request: Sendable {
     self.query = query
     self.accept = accept
     body = []
+    isTrusted = false
   }
 
   /// The body as a JSON object; an empty body counts as an empty object.

@@ -8,7 +8,15 @@ struct Routes: Sendable {
 
   static let longestWait = 60
 
+  /// Answers on the server's thread, but for what may have to ask a program for its version first.
   func handle(_ exchange: Exchange) {
+    if exchange.request.method == "POST", exchange.request.path.count == 2 {
+      return startThread { answer(exchange) }
+    }
+    answer(exchange)
+  }
+
+  private func answer(_ exchange: Exchange) {
     do throws(Refusal) {
       try route(exchange)
     } catch { exchange.respond(error) }

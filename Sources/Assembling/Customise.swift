@@ -117,5 +117,6 @@ private struct Customising {
 
 /// A Python package's name as indices compare it: `-`, `_` and `.` are one, and so is case.
 private func folded(_ name: some StringProtocol) -> String {
-  String(name.filter { !$0.isWhitespace }).lowercased().split(whereSeparator: { "-_.".contains($0) }).joined(separator: "-")
+  String(name.filter { !$0.isWhitespace }).lowercased().split(whereSeparator: { "-_.".contains($0) }
+  ).joined(separator: "-")
 }

@@ -14,9 +14,8 @@ struct BuildSnapshot: AsyncParsableCommand {
       lock; 130 interrupted.
       """,
     version: programVersion,
-    subcommands: [
-      LockCommand.self, PlanCommand.self,
-    ])
+    subcommands: [BuildCommand.self, LockCommand.self, PlanCommand.self],
+    defaultSubcommand: BuildCommand.self)
 
   static func main() async {
     await main(withBareUpdateSpelledOut(Array(CommandLine.arguments.dropFirst())))

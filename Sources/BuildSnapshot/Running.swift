@@ -11,6 +11,7 @@ internal import Pipeline
 func running(
   _ options: CommonOptions, _ work: @escaping @Sendable (Progress) async throws -> Void
 ) async throws {
+  unblockSignals()
   let progress = options.makeProgress()
   let task = Task { try await work(progress) }
   let signals = [SIGINT, SIGTERM, SIGHUP].map { number in
@@ -26,10 +27,35 @@ func running(
     progress.close()
   } catch {
     progress.close()
-    let kind = task.isCancelled ? FailureKind.interrupted : FailureKind(of: error)
-    StandardError.write(kind.message(for: error))
-    throw ExitCode(kind.exitStatus)
+    throw told(error, as: task.isCancelled ? .interrupted : FailureKind(of: error))
   }
+}
+
+/// Runs the rest of the program as user 0 of a user namespace; the outer process ends here.
+///
+/// - Parameter check: what the outer process looks at first, so that a faulty recipe is told even
+///   where there are no user namespaces.
+func enteringNamespace(after check: () throws -> Void) throws {
+  unblockSignals()
+  var status: Int32?
+  do {
+    if !isInNamespace { try check() }
+    status = try enterNamespace()
+  } catch { throw told(error, as: FailureKind(of: error)) }
+  if let status { throw ExitCode(status) }
+}
+
+/// Tells the user of an error; returns the exit status to end with.
+private func told(_ error: any Error, as kind: FailureKind) -> ExitCode {
+  StandardError.write(kind.message(for: error))
+  return ExitCode(kind.exitStatus)
+}
+
+/// Takes signals again that whoever started us had blocked: a build must end when it is told to.
+private func unblockSignals() {
+  var all = sigset_t()
+  sigfillset(&all)
+  sigprocmask(SIG_UNBLOCK, &all, nil)
 }
 
 extension FailureKind {

@@ -30,9 +30,6 @@ struct BuildInputs: Sendable {
     return ContentHash(of: lines.joined(separator: "\n"))
   }
 
-  /// Names the lock inside the image: short, and the same for every build from it.
-  var lockId: String { String(lockHash.hex.prefix(16)) }
-
   /// Why an image of `manifest` is not an image of these inputs; nil when it is.
   func difference(from manifest: Manifest) -> String? {
     if manifest.inputs.buildId == buildId { return nil }

@@ -14,8 +14,7 @@ struct PlainRenderer: Renderer, Sendable {
       guard let start = began.removeValue(forKey: phase) else { return "" }
       return "\(phase.rawValue) done in \(seconds(time - start))\n"
     case .note(let text): return "note: \(text)\n"
-    case .output(let line): return "  | \(line)\n"
-    case .advanced: return ""
+    case .advanced, .output: return ""
     }
   }
 

@@ -1,0 +1,77 @@
+internal import Content
+internal import Fetching
+internal import Isolation
+public import Model
+internal import Publishing
+internal import Resolving
+internal import SystemPackage
+
+/// Builds a recipe's image and publishes it: the whole job.
+///
+/// Runs inside the user namespace. Whatever is thrown, cancellation included, nothing is published and
+/// nothing new stays in the store but blobs; with `keepsRoot` the root folder stays too.
+public func build(
+  _ request: BuildRequest, events: @escaping EventSink
+) async throws -> BuildResult {
+  let recipe = try request.source.read()
+  let name = recipe.image.name
+  let version = try request.version.map(readVersion)
+  let guardian = try lockBuild(of: name, in: request.store)
+  defer { guardian.release() }
+
+  let locked = try await lock(
+    recipe,
+    LockRequest(
+      source: request.source, store: request.store, isLocked: request.isLocked,
+      isOffline: request.isOffline),
+    events: events)
+  let inputs = try BuildInputs(recipe: recipe, lock: locked.lock)
+
+  let catalog = Catalog(store: request.store)
+  if request.publishes, version == nil, let release = try catalog.current(name),
+    release.manifest.inputs.buildId == inputs.buildId
+  {
+    if let output = request.output { try copySparse(release.disk, to: output) }
+    return BuildResult(release, isNew: false)
+  }
+
+  let sources = try await Sources(
+    recipe, store: request.store, isOffline: request.isOffline, events: events)
+  try await sources.fetcher.fetch(
+    try await sources.resolver.downloads(of: inputs.lock, for: recipe))
+  try Task.checkCancellation()
+
+  let maker = Maker(
+    request: request, inputs: inputs, blobs: sources.blobs, version: version, events: events)
+  return try await maker.make(in: catalog)
+}
+
+/// Takes the lock that keeps a second build of the same image away.
+private func lockBuild(of name: String, in store: FilePath) throws -> FileLock {
+  let folder = store.appending("locks")
+  try makeFolder(folder)
+  return try FileLock(folder.appending(name + ".lock"), for: "a build of '\(name)'")
+}
+
+private func readVersion(_ text: String) throws -> Version {
+  guard let version = Version(text) else { throw InvalidVersion(text: text) }
+  return version
+}
+
+/// A `--version` that is none.
+struct InvalidVersion: Error, CustomStringConvertible {
+  var text: String
+  var description: String { "'\(text)' is not a version such as 20260131.001" }
+}
+
+extension BuildResult {
+  init(_ release: Release, isNew: Bool) {
+    let version = release.version.description
+    self.init(
+      outcome: isNew ? .published(version: version) : .unchanged(version: version),
+      name: release.image, path: release.disk,
+      image: MadeImage(
+        virtualSize: release.manifest.disk.virtualSize,
+        allocatedSize: release.manifest.disk.allocatedSize, sha256: release.manifest.disk.sha256))
+  }
+}

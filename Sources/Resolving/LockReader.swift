@@ -29,14 +29,8 @@ extension Lock {
       repositories: reader.elements(root, "repositories", sortedBy: ["id"], reader.repository),
       packages: reader.elements(
         root, "packages", sortedBy: ["name", "architecture"], reader.package),
-      archives: reader.elements(root, "archives", sortedBy: ["name"]) {
-        Archive(name: reader.name($0, "name"), file: reader.blob($0, "file"))
-      },
-      wheels: reader.elements(root, "wheels", sortedBy: ["name"]) {
-        Wheel(
-          name: reader.name($0, "name"), version: reader.name($0, "version"),
-          file: reader.blob($0, "file"))
-      })
+      archives: reader.elements(root, "archives", sortedBy: ["name"], reader.archive),
+      wheels: reader.elements(root, "wheels", sortedBy: ["name"], reader.wheel))
     reader.only(
       root,
       [
@@ -92,9 +86,20 @@ private final class LockReader {
       isEssential = false
     }
     return Lock.Package(
-      name: name(node, "name"), version: name(node, "version"),
+      name: packageName(node), version: name(node, "version"),
       architecture: name(node, "architecture"), repository: name(node, "repository"),
       deb: blob(node, "deb"), isEssential: isEssential)
+  }
+
+  func archive(_ node: JSONNode) -> Lock.Archive {
+    only(node, ["name", "file"])
+    return Lock.Archive(name: name(node, "name"), file: blob(node, "file"))
+  }
+
+  func wheel(_ node: JSONNode) -> Lock.Wheel {
+    only(node, ["name", "version", "file"])
+    return Lock.Wheel(
+      name: name(node, "name"), version: name(node, "version"), file: blob(node, "file"))
   }
 
   func blob(_ node: JSONNode, _ key: String) -> Lock.Blob {
@@ -149,6 +154,16 @@ private final class LockReader {
         fault(members[name] ?? node, "'\(name)' must be a text")
       }
     }
+  }
+
+  /// A name that can be part of a file's name, as dpkg makes it one.
+  func packageName(_ node: JSONNode) -> String {
+    let name = name(node, "name")
+    let isGood = name.utf8.allSatisfy {
+      "abcdefghijklmnopqrstuvwxyz0123456789+-.".utf8.contains($0)
+    }
+    if !isGood || name.hasPrefix(".") { fault(node, "'\(name)' is not a package's name") }
+    return name
   }
 
   /// A text that is not empty and has no control characters.

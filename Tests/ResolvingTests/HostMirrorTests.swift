@@ -37,4 +37,38 @@ struct HostMirrorTests {
       try list.joined().write(toFile: output + ".urls", atomically: true, encoding: .utf8)
     }
   }
+  @Test("the packages are those that mmdebstrap takes")
+  func sameAsMmdebstrap() async throws {
+    let folder = try TemporaryFolder()
+    let names = ["systemd-sysv", "dbus", "openssh-server", "python3", "git", "xvfb", "openbox"]
+    let recipe = testRecipe(
+      Recipe.Base(
+        distribution: .debian, suite: "bookworm", pockets: ["updates", "security"],
+        position: place),
+      install: names)
+    let resolver = try Resolver(
+      scratch: folder.path, store: folder / "store",
+      transport: PlainTransport(store: folder / "store"))
+    let lock = try await resolver.resolve(recipe)
+    let sources = try String(
+      contentsOfFile: "/etc/apt/sources.list.d/debian.sources", encoding: .utf8)
+    let result = try runTool(
+      "mmdebstrap",
+      [
+        "--simulate", "--variant=apt", "--mode=\(isRoot ? "root" : "unshare")", "--verbose",
+        "--include=\(names.joined(separator: ","))",
+        "--setup-hook=printf 'Package: usrmerge\\nPin: release *\\nPin-Priority: -1\\n' "
+          + ">\"$1/etc/apt/preferences.d/merged\"",
+        "bookworm", "/dev/null", "-",
+      ], input: Data(sources.utf8)
+    ).succeeded()
+    let lines = (result.output + "\n" + result.errors).split(separator: "\n")
+    let theirs = Set(
+      lines.filter { $0.hasPrefix("Inst ") }.compactMap { line in
+        let words = line.split(separator: " ")
+        return words.count > 2 ? "\(words[1]) \(words[2].dropFirst())" : nil
+      })
+    #expect(theirs.count > 100)
+    #expect(Set(lock.summary) == theirs)
+  }
 }

@@ -74,6 +74,11 @@ public final class AptRepository {
     packages[pocket, default: []].append(package)
   }
 
+  /// Adds a deb that is there already.
+  public func add(deb file: FilePath, to pocket: String = "") throws {
+    try add(AptPackage(deb: file), to: pocket)
+  }
+
   /// Takes a package of any version out of a pocket; its deb stays in the pool.
   public func remove(_ name: String, from pocket: String = "") {
     packages[pocket]?.removeAll { $0.name == name }
@@ -144,7 +149,7 @@ public final class AptRepository {
     }
     let shown = faults.suite ?? name(of: pocket)
     let release = """
-      Origin: Test
+      Origin: \(layout == .debian ? "Debian" : "Ubuntu")
       Label: Test
       Suite: \(layout == .debian ? "test" : shown)
       Codename: \(layout == .debian ? shown : faults.suite ?? suite)
@@ -190,6 +195,9 @@ public struct AptPackage: Sendable {
   /// Path in the package → text; a path under `DEBIAN/` is a control file such as a script.
   public var files: [String: String]
 
+  private var ready: FilePath?
+  private var readyControl: String?
+
   public init(
     _ name: String, _ version: String = "1", architecture: String = "amd64",
     isEssential: Bool = false, depends: String? = nil, fields: [String: String] = [:],
@@ -204,6 +212,23 @@ public struct AptPackage: Sendable {
     self.files = files
   }
 
+  /// A package that is a file already.
+  public init(deb file: FilePath) throws {
+    ready = file
+    let stanza = try runTool("dpkg-deb", ["--field", file.string]).succeeded().output
+    readyControl = stanza.hasSuffix("\n") ? stanza : stanza + "\n"
+    func field(_ name: String) throws -> String {
+      try runTool("dpkg-deb", ["--field", file.string, name]).succeeded().output
+        .trimmingCharacters(in: .newlines)
+    }
+    name = try field("Package")
+    version = try field("Version")
+    architecture = try field("Architecture")
+    isEssential = try field("Essential") == "yes"
+    self.fields = [:]
+    files = [:]
+  }
+
   /// The path in the pool.
   public var path: String {
     let version = version.split(separator: ":").last.map(String.init) ?? ""
@@ -212,6 +237,7 @@ public struct AptPackage: Sendable {
 
   /// The stanza, with a line feed at its end.
   var control: String {
+    if let readyControl { return readyControl }
     var text = "Package: \(name)\nVersion: \(version)\nArchitecture: \(architecture)\n"
     text += "Maintainer: Test <test@example.invalid>\nInstalled-Size: 1\nPriority: optional\n"
     if isEssential { text += "Essential: yes\n" }
@@ -221,6 +247,7 @@ public struct AptPackage: Sendable {
 
   /// The package as a file, the same bytes for the same description.
   public func deb() throws -> [UInt8] {
+    if let ready { return Array(try Data(contentsOf: URL(fileURLWithPath: ready.string))) }
     let scratch = try TemporaryFolder()
     try scratch.write("tree/DEBIAN/control", control)
     for (path, text) in files {

@@ -40,7 +40,9 @@ struct HostMirrorTests {
   @Test("the packages are those that mmdebstrap takes")
   func sameAsMmdebstrap() async throws {
     let folder = try TemporaryFolder()
-    let names = ["systemd-sysv", "dbus", "openssh-server", "python3", "git", "xvfb", "openbox"]
+    // Not openssh-server: a simulation forgets in its second step that sysvinit-utils, which provides
+    // lsb-base, would be there by then.
+    let names = ["systemd-sysv", "dbus", "openssh-client", "python3", "git", "xvfb", "openbox"]
     let recipe = testRecipe(
       Recipe.Base(
         distribution: .debian, suite: "bookworm", pockets: ["updates", "security"],
@@ -52,13 +54,14 @@ struct HostMirrorTests {
     let lock = try await resolver.resolve(recipe)
     let sources = try String(
       contentsOfFile: "/etc/apt/sources.list.d/debian.sources", encoding: .utf8)
+    let preferences = try folder.write(
+      "preferences", "Package: usrmerge\nPin: release *\nPin-Priority: -1\n")
     let result = try runTool(
       "mmdebstrap",
       [
         "--simulate", "--variant=apt", "--mode=\(isRoot ? "root" : "unshare")", "--verbose",
         "--include=\(names.joined(separator: ","))",
-        "--setup-hook=printf 'Package: usrmerge\\nPin: release *\\nPin-Priority: -1\\n' "
-          + ">\"$1/etc/apt/preferences.d/merged\"",
+        "--aptopt=Dir::Etc::Preferences \"\(preferences)\"",
         "bookworm", "/dev/null", "-",
       ], input: Data(sources.utf8)
     ).succeeded()
@@ -69,6 +72,6 @@ struct HostMirrorTests {
         return words.count > 2 ? "\(words[1]) \(words[2].dropFirst())" : nil
       })
     #expect(theirs.count > 100)
-    #expect(Set(lock.summary) == theirs)
+    #expect(Set(lock.summary).symmetricDifference(theirs).isEmpty)
   }
 }

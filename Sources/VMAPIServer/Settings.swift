@@ -12,6 +12,8 @@ struct Settings: Sendable {
   var home = "/home/agent"
   var environment = [
     "PATH": "/opt/clis/bin:/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "TERM": "dumb",
+    // The tools are as the image has them: they do not replace themselves.
+    "DISABLE_AUTOUPDATER": "1",
   ]
   /// The control group below which each run gets its own; nil without control groups.
   var controlGroup: String?

@@ -20,6 +20,8 @@ struct Settings: Sendable {
   /// PATH and other variables of the programs that the agent starts.
   var environment = [
     "PATH": "/opt/clis/bin:/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "DISPLAY": ":1",
+    // The tools are as the image has them: they do not replace themselves.
+    "DISABLE_AUTOUPDATER": "1",
   ]
   /// Path of this program.
   var agent = "/proc/self/exe"

@@ -21,7 +21,7 @@ final class SignInRunner {
   private var ending: Ending?
 
   /// A program that prints more than this is not signing in.
-  static let mostOutput = 8 << 20
+  static let mostOutput = 4 << 20
   /// The screen has come to rest when nothing was printed for this long.
   private static let rest = Duration.milliseconds(100)
   private static let lookEvery = Duration.milliseconds(150)

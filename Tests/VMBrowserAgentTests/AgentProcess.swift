@@ -19,7 +19,10 @@ final class AgentProcess {
   private let agent: Child
   private let service: Child
 
-  init(extra: [String] = [], browser: String? = nil) throws {
+  /// - Parameters:
+  ///   - browser: its command; nil is a person who signs in at once, an empty one opens nothing.
+  ///   - programs: folder of programs to use in place of the fixtures, with the built-in providers.
+  init(browser: String? = nil, programs: String? = nil) throws {
     folder = try TemporaryFolder()
     let fixtures = fixture("signin").path
     let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
@@ -41,13 +44,12 @@ final class AgentProcess {
     }
     // The person at the browser: follows the page's redirect, as one who is signed in already.
     let person = browser ?? "python3 \(fixtures)/person.py {url} {profile}"
-    let arguments =
-      [
-        "--listen", "127.0.0.1:0", "--token-file", (folder / "token").string, "--providers",
-        (folder / "providers.json").string, "--sessions", (folder / "sessions").string, "--logs",
-        (folder / "logs").string, "--browser", person, "--path",
-        "\((folder / "bin").string):\(path)",
-      ] + extra
+    var arguments = [
+      "--listen", "127.0.0.1:0", "--token-file", (folder / "token").string, "--sessions",
+      (folder / "sessions").string, "--logs", (folder / "logs").string, "--browser", person,
+      "--path", "\(programs ?? (folder / "bin").string):\(path)",
+    ]
+    if programs == nil { arguments += ["--providers", (folder / "providers.json").string] }
     agent = try Child.start(
       Command(builtProgram("vm-browser-agent"), arguments, environment: environment))
     let line = try Self.firstLine(of: agent)

@@ -6,7 +6,7 @@ import Terminal
 import Testing
 
 @Suite(
-  "Signing in", .serialized, .enabled(if: hasTool("python3"), "needs python3 for the fixtures"))
+  "Signing in", .enabled(if: hasTool("python3"), "needs python3 for the fixtures"))
 struct SignInTests {
   @Test(
     "goes through the browser to credentials, which are handed out once",

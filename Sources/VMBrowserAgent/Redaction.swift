@@ -43,20 +43,16 @@ struct Redaction: Sendable {
     return result + (isSecret(run) ? mask : String(run))
   }
 
-  /// A query or fragment with its names but without its values.
+  /// A query or fragment with its names but without its values; what has no name is masked whole.
   private static func maskedQuery(_ query: Substring) -> String {
     var result = ""
-    var isValue = false
-    for character in query {
-      if "?#&".contains(character) {
-        isValue = false
-        result.append(character)
-      } else if character == "=", !isValue {
-        isValue = true
-        result += "=" + mask
-      } else if !isValue {
-        result.append(character)
-      }
+    var rest = query
+    while let mark = rest.popFirst() {
+      result.append(mark)
+      let part = rest.prefix { !"?#&".contains($0) }
+      rest = rest.dropFirst(part.count)
+      if part.isEmpty { continue }
+      result += (part.firstIndex(of: "=").map { part[...$0] } ?? "") + mask
     }
     return result
   }

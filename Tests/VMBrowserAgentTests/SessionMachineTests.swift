@@ -207,6 +207,10 @@ struct RedactionTests {
         "open https://a.example/oauth/authorize?client_id=[masked]&state=[masked]&code=[masked]#x=[masked] now"
       ),
       ("key k3y-aaaa1111bbbb2222cccc ok", "key [masked] ok"),
+      (
+        "at https://a.example/authorize?z-nYBFiFg0n2 now",
+        "at https://a.example/authorize?[masked] now"
+      ),
       ("\"access_token\":\"eyJhbGciOiJIUzI1NiIsInR5cCI6\",", "\"access_token\":\"[masked]\","),
       ("enter the code ABCD-EFGH1 there", "enter the code [masked] there"),
       (

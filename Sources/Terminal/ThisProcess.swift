@@ -15,3 +15,13 @@ public func pathOfThisProgram() -> String? {
 
 /// Waits for a hundredth of a second, in a thread that may block.
 public func nap() { usleep(10_000) }
+
+/// What of our own environment the programs that we start shall have, too: the way to the network.
+public func inheritedEnvironment() -> [String: String] {
+  let names = ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "TZ"]
+  var variables: [String: String] = [:]
+  for name in names + names.map({ $0.lowercased() }) {
+    if let value = getenv(name) { variables[name] = String(cString: value) }
+  }
+  return variables
+}

@@ -17,6 +17,7 @@ func serve(_ arguments: [String]) -> Int32 {
     hideMemory()
     let ownHome = getenv("HOME").map { String(cString: $0) }
     var settings = try Settings(arguments: arguments, home: ownHome)
+    settings.environment.merge(inheritedEnvironment()) { own, _ in own }
     settings.controlGroup = ControlGroup.delegated()
     let log = AgentLog(path: settings.log)
     let runs = Runs(settings, log: log)

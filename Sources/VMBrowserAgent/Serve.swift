@@ -14,6 +14,7 @@ func serve(_ arguments: [String]) -> Int32 {
     Life.begin()
     hideMemory()
     var settings = try Settings(arguments: arguments)
+    settings.environment.merge(inheritedEnvironment()) { own, _ in own }
     settings.controlGroup = ControlGroup.delegated()
     settings.agent = pathOfThisProgram() ?? settings.agent
     let log = AgentLog(path: settings.log)

@@ -71,15 +71,21 @@ final class Watch: Sendable {
 
   private func look() {
     let isOver = signIn.isOver
-    state.withLock { state in
-      let revision = signIn.facts.machine.revision
-      guard !state.isDone, revision > state.shown || isOver else { return }
+    let isLast = state.withLock { state in
+      let machine = signIn.facts.machine
       // The last event is sent when nothing of the session is left.
-      if signIn.facts.machine.state.isFinal, !isOver { return }
-      state.shown = revision
+      guard !state.isDone, isOver || !machine.state.isFinal && machine.revision > state.shown else {
+        return false
+      }
+      state.shown = machine.revision
+      state.isDone = isOver
       if let facts = description(of: signIn).object { stream.send("session", facts) }
+      return isOver
     }
-    if isOver, end() { stream.finish() }
+    if isLast {
+      end()
+      stream.finish()
+    }
   }
 
   private func keepAlive() {
@@ -90,13 +96,11 @@ final class Watch: Sendable {
     }
   }
 
-  @discardableResult
-  private func end() -> Bool {
-    let (wasDone, number) = state.withLock { state in
-      defer { state.isDone = true }
-      return (state.isDone, state.listener)
+  private func end() {
+    let number = state.withLock { state in
+      state.isDone = true
+      return state.listener
     }
     signIn.removeListener(number)
-    return !wasDone
   }
 }

@@ -48,7 +48,9 @@ struct ServiceTests {
     #expect(newest[0] == 2 && newest[1] > 0 && newest[1] <= 35, "needs GLIBC_\(newest)")
   }
 
-  @Test("tell the service manager when they answer", arguments: agents)
+  @Test(
+    "tell the service manager when they answer",
+    .enabled(if: hasTool("python3"), "plays the manager in python3"), arguments: agents)
   func readiness(name: String) throws {
     let folder = try TemporaryFolder()
     let script = """

@@ -114,8 +114,3 @@ extension TOMLTable {
     }
   }
 }
-
-/// A path of a recipe's text as the program opens it: relative ones count from their file's folder.
-func localPath(_ path: String, from file: String) -> String {
-  FilePath(file).removingLastComponent().pushing(FilePath(path)).lexicallyNormalized().string
-}

@@ -201,7 +201,7 @@ func withoutCredentials(_ text: String) -> String {
 
 /// A set of printable ASCII characters, written like `a-z0-9_-`: a `-` at the end is one itself.
 private struct Letters: ExpressibleByStringLiteral, Sendable {
-  private var isMember = [Bool](repeating: false, count: 256)
+  private var members: UInt128 = 0
 
   init(stringLiteral text: StaticString) {
     text.withUTF8Buffer { bytes in
@@ -209,13 +209,13 @@ private struct Letters: ExpressibleByStringLiteral, Sendable {
       while index < bytes.count {
         let isRange = index + 2 < bytes.count && bytes[index + 1] == UInt8(ascii: "-")
         let last = isRange ? index + 2 : index
-        for byte in bytes[index]...bytes[last] { isMember[Int(byte)] = true }
+        members |= ((1 << (bytes[last] - bytes[index] + 1)) - 1) << bytes[index]
         index = last + 1
       }
     }
   }
 
-  func contains(_ byte: UInt8) -> Bool { isMember[Int(byte)] }
+  func contains(_ byte: UInt8) -> Bool { byte < 128 && members >> byte & 1 == 1 }
 }
 
 /// Whether a text is one character of `first`, then any number of `rest`.

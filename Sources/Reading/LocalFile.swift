@@ -1,5 +1,4 @@
 internal import Model
-internal import SystemPackage
 
 #if canImport(Glibc)
   internal import Glibc
@@ -33,3 +32,24 @@ extension Fields {
     return status.st_mode & S_IFMT == S_IFDIR
   }
 }
+
+/// A path of a recipe's text as the program opens it: relative ones count from their file's folder.
+///
+/// `.` and `..` are resolved by their text alone, as if no folder were a symbolic link.
+func localPath(_ path: String, from file: String) -> String {
+  let folder = file.utf8.lastIndex(of: UInt8(ascii: "/")).map { file[...$0] } ?? ""
+  let isAbsolute = path.hasPrefix("/") || folder.hasPrefix("/")
+  var parts: [Substring] = []
+  for part in pathParts(path.hasPrefix("/") ? path : folder + path) where part != "." {
+    if part != ".." || parts.isEmpty && !isAbsolute || parts.last == ".." {
+      parts.append(part)
+    } else {
+      _ = parts.popLast()
+    }
+  }
+  let plain = (isAbsolute ? "/" : "") + parts.joined(separator: "/")
+  return plain.isEmpty ? "." : plain
+}
+
+/// The names in a path.
+func pathParts(_ path: String) -> [Substring] { path.split(separator: "/") }

@@ -1,6 +1,5 @@
 internal import Content
 internal import Model
-internal import SystemPackage
 
 /// Keys whose values are paths of the host.
 private let localKeys: Set<String> = [
@@ -13,7 +12,7 @@ private let localKeys: Set<String> = [
 /// over extended files, nor on the folder in which the program runs: keys are sorted, and paths of
 /// the host count from the recipe's folder. The content of the files they name does not count.
 func digest(of table: TOMLTable, recipe: String) -> ContentHash {
-  var canonical = CanonicalText(folder: FilePath(recipe).removingLastComponent())
+  var canonical = CanonicalText(folder: localPath(".", from: recipe))
   canonical.append(table, path: "")
   return ContentHash(of: "build-snapshot recipe 1\n" + canonical.text)
 }
@@ -21,9 +20,9 @@ func digest(of table: TOMLTable, recipe: String) -> ContentHash {
 /// A recipe written in the one way that does not depend on its author's.
 private struct CanonicalText {
   var text = ""
-  private let folder: FilePath
+  private let folder: String
 
-  init(folder: FilePath) { self.folder = folder.lexicallyNormalized() }
+  init(folder: String) { self.folder = folder }
 
   mutating func append(_ table: TOMLTable, path: String) {
     text += "{"
@@ -62,12 +61,10 @@ private struct CanonicalText {
 
   /// A path as it counts from the recipe's folder; one on another root stays as it is.
   private func relative(_ path: String) -> String {
-    let path = FilePath(path)
-    guard path.isAbsolute == folder.isAbsolute else { return path.string }
-    let parts = Array(path.components)
-    let above = Array(folder.components)
+    guard path.hasPrefix("/") == folder.hasPrefix("/") else { return path }
+    let parts = pathParts(path)
+    let above = folder == "." ? [] : pathParts(folder)
     let common = zip(parts, above).prefix { $0 == $1 }.count
-    let up = [String](repeating: "..", count: above.count - common)
-    return (up + parts[common...].map(\.string)).joined(separator: "/")
+    return (above[common...].map { _ in ".." } + parts[common...]).joined(separator: "/")
   }
 }

@@ -1,5 +1,4 @@
 internal import Model
-internal import SystemPackage
 
 // `[[unit]]`, `[[agent]]` and `[[run]]`.
 extension RecipeReader {
@@ -104,7 +103,7 @@ extension RecipeReader {
   }
 
   private func lastComponent(_ path: String) -> String {
-    FilePath(path).lastComponent?.string ?? path
+    pathParts(path).last.map(String.init) ?? path
   }
 }
 

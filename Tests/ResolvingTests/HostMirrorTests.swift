@@ -40,9 +40,7 @@ struct HostMirrorTests {
   @Test("the packages are those that mmdebstrap takes")
   func sameAsMmdebstrap() async throws {
     let folder = try TemporaryFolder()
-    // Not openssh-server: a simulation forgets in its second step that sysvinit-utils, which provides
-    // lsb-base, would be there by then.
-    let names = ["systemd-sysv", "dbus", "openssh-client", "python3", "git", "xvfb", "openbox"]
+    let names = ["systemd-sysv", "dbus", "openssh-server", "python3", "git", "xvfb", "openbox"]
     let recipe = testRecipe(
       Recipe.Base(
         distribution: .debian, suite: "bookworm", pockets: ["updates", "security"],
@@ -72,6 +70,8 @@ struct HostMirrorTests {
         return words.count > 2 ? "\(words[1]) \(words[2].dropFirst())" : nil
       })
     #expect(theirs.count > 100)
-    #expect(Set(lock.summary).symmetricDifference(theirs).isEmpty)
+    // A simulation forgets in its second step that sysvinit-utils is there, which provides this one.
+    let forgotten = theirs.filter { $0.hasPrefix("lsb-base ") }
+    #expect(Set(lock.summary).symmetricDifference(theirs) == forgotten)
   }
 }

@@ -28,6 +28,9 @@ public struct ArchiveReader: ~Copyable {
   private var member: String?
   private var size: Int64?
 
+  /// Whether a tar ended with its end marker, after the last member; without one it may be cut off.
+  public private(set) var hasEndMarker = true
+
   /// What the archive is called in messages.
   public var name: String { source.name }
 
@@ -98,11 +101,19 @@ public struct ArchiveReader: ~Copyable {
   ///
   /// - Throws: `ArchiveFailure`, or what the source of the bytes throws.
   public mutating func next() throws -> ArchiveEntry? {
-    member = nil
     let handle = handle
+    if member != nil {
+      try check(inLocale(locale) { archive_read_data_skip(handle) })
+      member = nil
+    }
+    let end = archive_filter_bytes(handle, 0)
     var header: OpaquePointer?
     let code = inLocale(locale) { archive_read_next_header(handle, &header) }
-    if code == ARCHIVE_EOF { return nil }
+    if code == ARCHIVE_EOF {
+      // The library passes over the marker without a word about it.
+      if isTar { hasEndMarker = archive_filter_bytes(handle, 0) > end }
+      return nil
+    }
     if code == ARCHIVE_WARN, let header, isOnlyAboutLocale(reason) {
       return try describe(header)
     }
@@ -118,8 +129,11 @@ public struct ArchiveReader: ~Copyable {
   /// Whether this is a tar without compression, whose members can be read at their `dataOffset`;
   /// known once a member was read.
   public var isPlainTar: Bool {
-    archive_filter_code(handle, 0) == ARCHIVE_FILTER_NONE
-      && archive_format(handle) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_TAR
+    archive_filter_code(handle, 0) == ARCHIVE_FILTER_NONE && isTar
+  }
+
+  private var isTar: Bool {
+    archive_format(handle) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_TAR
   }
 
   /// Reads on in the member's content, holes as zeros; returns the number of bytes, 0 at its end.
@@ -245,27 +259,10 @@ private func bytes(_ text: UnsafePointer<CChar>?) -> [UInt8]? {
   text.map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
 }
 
-// MARK: - Where the bytes come from
+// MARK: - How the library gets its bytes
 
-/// Delivers the archive's bytes to the library and keeps what went wrong while doing so.
-private class ArchiveSource {
-  let name: String
-  var failure: (any Error)?
-  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
-
-  init(name: String) { self.name = name }
-
-  /// Whether the archive is a zip; only where one can look without reading.
-  var startsAsZip: Bool { false }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int { 0 }
-
-  /// Moves the reading position; nil where that is impossible.
-  func seek(_ offset: Int64, from origin: CInt) -> Int64? { nil }
-
-  var canSeek: Bool { false }
-
-  func attach(to handle: OpaquePointer) -> CInt {
+extension ArchiveSource {
+  fileprivate func attach(to handle: OpaquePointer) -> CInt {
     // Not retained: the reader owns the source and frees the handle before it.
     archive_read_set_callback_data(handle, Unmanaged.passUnretained(self).toOpaque())
     archive_read_set_read_callback(handle) { _, context, start in
@@ -293,60 +290,8 @@ private class ArchiveSource {
     }
   }
 
-  private static func of(_ context: UnsafeMutableRawPointer?) -> ArchiveSource? {
+  fileprivate static func of(_ context: UnsafeMutableRawPointer?) -> ArchiveSource? {
     context.map { Unmanaged<ArchiveSource>.fromOpaque($0).takeUnretainedValue() }
-  }
-
-  deinit { buffer.deallocate() }
-}
-
-private final class FileSource: ArchiveSource {
-  private let file: FileDescriptor
-  private let isOwner: Bool
-  private let isRegular: Bool
-
-  init(_ file: FileDescriptor, name: String, isOwner: Bool) {
-    self.file = file
-    self.isOwner = isOwner
-    var status = stat()
-    isRegular = fstat(file.rawValue, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-    super.init(name: name)
-  }
-
-  override var canSeek: Bool { isRegular }
-
-  override var startsAsZip: Bool {
-    guard isRegular, let here = seek(0, from: SEEK_CUR) else { return false }
-    var start: [UInt8] = [0, 0, 0, 0]
-    let count = pread(file.rawValue, &start, 4, off_t(here))
-    return count == 4 && [[80, 75, 3, 4], [80, 75, 5, 6]].contains(start)
-  }
-
-  override func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    try file.read(into: buffer)
-  }
-
-  override func seek(_ offset: Int64, from origin: CInt) -> Int64? {
-    let position = lseek(file.rawValue, off_t(offset), origin)
-    return position < 0 ? nil : Int64(position)
-  }
-
-  deinit {
-    // Only read from: closing cannot lose anything.
-    if isOwner { try? file.close() }
-  }
-}
-
-private final class ClosureSource: ArchiveSource {
-  private let body: (UnsafeMutableRawBufferPointer) throws -> Int
-
-  init(name: String, _ body: @escaping (UnsafeMutableRawBufferPointer) throws -> Int) {
-    self.body = body
-    super.init(name: name)
-  }
-
-  override func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    try body(buffer)
   }
 }
 

@@ -65,6 +65,10 @@ private func scanTar(
     }
     try members.add(entry, content: content)
   }
+  guard reader.hasEndMarker else {
+    throw ArchiveFailure.unreadable(
+      archive: file.name, member: nil, reason: "it is cut off: its end marker is missing")
+  }
   return members.tree()
 }
 

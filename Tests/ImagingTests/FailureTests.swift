@@ -133,6 +133,17 @@ struct FailureTests {
     #expect(error?.description.hasSuffix("from archive '\(archive)': \(reason)") == true)
   }
 
+  @Test("is not made from a tar that was cut off between two members")
+  func cutTar() throws {
+    let archive = try folder.write("t.tar", Array(tarBytes(["a", "b"]).dropLast(1024)))
+    let error = #expect(throws: (any Error).self) {
+      try scanTar(archive, epoch: 0, scratch: folder.path)
+    }
+    #expect(
+      error.map { "\($0)" }
+        == "cannot read archive '\(archive)': it is cut off: its end marker is missing")
+  }
+
   @Test("takes the last of several members of one path, and makes folders that a tar leaves out")
   func replacement() throws {
     let archive = try folder.write(

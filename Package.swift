@@ -141,8 +141,16 @@ let package = Package(
     .testTarget(
       name: "AssemblingTests", dependencies: ["Assembling", "Support"], swiftSettings: ours),
     .testTarget(name: "ImagingTests", dependencies: ["Imaging", "Support"], swiftSettings: ours),
+    // Publishes once, to be broken off by tests.
+    .executableTarget(
+      name: "PublishOnce",
+      dependencies: [
+        "Publishing", "Model", "Content",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ], path: "Tests/PublishOnce", swiftSettings: ours),
     .testTarget(
-      name: "PublishingTests", dependencies: ["Publishing", "Model", "Content", "Support"],
+      name: "PublishingTests",
+      dependencies: ["Publishing", "Model", "Content", "Support", "PublishOnce"],
       swiftSettings: ours),
     .testTarget(name: "PipelineTests", dependencies: ["Pipeline", "Support"], swiftSettings: ours),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal", "Support"], swiftSettings: ours),

@@ -23,7 +23,7 @@ public struct Pointer: Sendable, Equatable, Codable {
   public var kind = "ImagePointer"
   /// The image's name.
   public var image: String
-  /// Grows by one with each move, also when it moves back to an older version.
+  /// Grows with each move, also when it moves back to an older version.
   public var generation: Int
   /// Clients refuse generations below this one, whatever they remember.
   public var minGeneration: Int

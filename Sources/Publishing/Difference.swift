@@ -1,0 +1,199 @@
+internal import Glibc
+public import Model
+internal import SystemPackage
+
+/// What changed from one release to another.
+public struct Difference: Sendable, Equatable, Codable {
+  /// A thing with a name; nil stands for "not there".
+  public struct Change: Sendable, Equatable, Codable {
+    public var name: String
+    public var from: String?
+    public var to: String?
+    /// What in recipe or lock made it so: `recipe.lock:120`.
+    public var cause: String?
+  }
+
+  /// Files that are in both releases and differ.
+  public struct FileChange: Sendable, Equatable, Codable {
+    public enum Aspect: String, Sendable, Codable { case kind, content, target, mode, owner }
+    public var path: String
+    public var aspects: [Aspect]
+  }
+
+  public struct Files: Sendable, Equatable, Codable {
+    public var added: [String]
+    public var removed: [String]
+    public var changed: [FileChange]
+  }
+
+  /// What a host that has the old image must fetch for the new one.
+  public struct Shipment: Sendable, Equatable, Codable {
+    public var chunks: Int
+    public var bytes: Int
+  }
+
+  public var image: String
+  public var from: Version
+  public var to: Version
+  /// The disks are the same bytes.
+  public var isSameDisk: Bool
+  public var isRecipeChanged: Bool
+  public var isLockChanged: Bool
+  /// Sorted by name, like the next three; the name has the type before it: `deb xvfb`.
+  public var packages: [Change]
+  public var clis: [Change]
+  public var agents: [Change]
+  public var units: [Change]
+  /// Bytes of blocks that hold data, before and after.
+  public var allocatedFrom: Int
+  public var allocatedTo: Int
+  /// Nil when a release has no list of its files.
+  public var files: Files?
+  /// Nil when a release has no table of chunks.
+  public var shipment: Shipment?
+}
+
+extension Catalog {
+  /// Compares two releases by their manifests and documents; no image is opened.
+  public func difference(from old: Release, to new: Release) throws(CatalogFailure) -> Difference {
+    let (before, after) = (old.manifest, new.manifest)
+    let isRecipeChanged = before.inputs.recipe.sha256 != after.inputs.recipe.sha256
+    let recipe = isRecipeChanged ? after.inputs.recipe.file ?? "recipe" : nil
+    return Difference(
+      image: new.image, from: old.version, to: new.version,
+      isSameDisk: before.disk.sha256 == after.disk.sha256, isRecipeChanged: isRecipeChanged,
+      isLockChanged: before.inputs.lock.sha256 != after.inputs.lock.sha256,
+      packages: try packages(from: old, to: new),
+      clis: changes(
+        before.clis.map { ($0.name, $0.version) }, after.clis.map { ($0.name, $0.version) }),
+      agents: changes(before.agents.map(label), after.agents.map(label), cause: recipe),
+      units: changes(before.units.map(label), after.units.map(label), cause: recipe),
+      allocatedFrom: before.disk.allocatedSize, allocatedTo: after.disk.allocatedSize,
+      files: try files(from: old, to: new), shipment: try shipment(from: old, to: new))
+  }
+
+  private func packages(
+    from old: Release, to new: Release
+  ) throws(CatalogFailure) -> [Difference.Change] {
+    func label(_ package: Manifest.Package) -> (String, String) {
+      let arch = package.arch.map { ":\($0)" } ?? ""
+      return ("\(package.type.rawValue) \(package.name)\(arch)", package.version)
+    }
+    let names = Dictionary(
+      (old.manifest.inputs.packages + new.manifest.inputs.packages).map { (label($0).0, $0.name) },
+      uniquingKeysWith: { first, _ in first })
+    let oldLock = try LockLines(of: old)
+    let newLock = try LockLines(of: new)
+    return changes(
+      old.manifest.inputs.packages.map(label), new.manifest.inputs.packages.map(label)
+    ).map { change in
+      var change = change
+      let lock = change.to == nil ? oldLock : newLock
+      change.cause = names[change.name].flatMap { lock?.place(of: $0) }
+      return change
+    }
+  }
+
+  private func files(
+    from old: Release, to new: Release
+  ) throws(CatalogFailure) -> Difference.Files? {
+    guard let before = try fileList(of: old), let after = try fileList(of: new) else { return nil }
+    var files = Difference.Files(added: [], removed: [], changed: [])
+    for (path, entry) in after.entries.sorted(by: { $0.key < $1.key }) {
+      guard let was = before.entries[path] else {
+        files.added.append(path)
+        continue
+      }
+      var aspects: [Difference.FileChange.Aspect] = []
+      if was.kind != entry.kind { aspects.append(.kind) }
+      if was.size != entry.size || was.content != entry.content { aspects.append(.content) }
+      if was.target != entry.target { aspects.append(.target) }
+      if was.mode != entry.mode { aspects.append(.mode) }
+      if (was.uid, was.gid) != (entry.uid, entry.gid) { aspects.append(.owner) }
+      if !aspects.isEmpty {
+        files.changed.append(Difference.FileChange(path: path, aspects: aspects))
+      }
+    }
+    files.removed = before.entries.keys.filter { after.entries[$0] == nil }.sorted()
+    return files
+  }
+
+  private func fileList(of release: Release) throws(CatalogFailure) -> FileList? {
+    guard let document = release.manifest.documents.first(where: { $0.role == FileList.role }),
+      let bytes = try read(release.folder.appending(document.file))
+    else { return nil }
+    guard let list = FileList(text: String(decoding: bytes, as: UTF8.self)) else {
+      throw .damaged(release.folder.appending(document.file), reason: "it is no list of files")
+    }
+    return list
+  }
+
+  private func shipment(
+    from old: Release, to new: Release
+  ) throws(CatalogFailure) -> Difference.Shipment? {
+    guard let before = try chunks(of: old), let after = try chunks(of: new) else { return nil }
+    let missing = after.filter { before[$0.key] == nil }
+    return Difference.Shipment(chunks: missing.count, bytes: missing.values.reduce(0, +))
+  }
+
+  /// The hashes in a release's chunk table with the lengths of their chunks.
+  private func chunks(of release: Release) throws(CatalogFailure) -> [[UInt8]: Int]? {
+    guard let table = release.manifest.disk.chunks,
+      let bytes = try read(release.folder.appending(table.tableFile))
+    else { return nil }
+    var chunks: [[UInt8]: Int] = [:]
+    for start in stride(from: 0, to: bytes.count - 43, by: 44) {
+      let length = bytes[start + 8..<start + 12].reversed().reduce(0) { $0 << 8 | Int($1) }
+      chunks[Array(bytes[start + 12..<start + 44])] = length
+    }
+    return chunks
+  }
+}
+
+/// Where names stand in a release's lock.
+private struct LockLines {
+  private let file: String
+  private let lines: [Substring]
+
+  init?(of release: Release) throws(CatalogFailure) {
+    guard let document = release.manifest.documents.first(where: { $0.role == "lock" }),
+      let bytes = try read(release.folder.appending(document.file))
+    else { return nil }
+    file = document.file
+    lines = String(decoding: bytes, as: UTF8.self).split(
+      separator: "\n", omittingEmptySubsequences: false)
+  }
+
+  /// The file and the first line with the quoted name.
+  func place(of name: String) -> String? {
+    lines.firstIndex { $0.contains("\"\(name)\"") }.map { "\(file):\($0 + 1)" }
+  }
+}
+
+private func label(_ agent: Manifest.Agent) -> (String, String) {
+  (
+    agent.name,
+    [agent.version, String(agent.sha256.hex.prefix(12))].compactMap(\.self).joined(separator: " ")
+  )
+}
+
+private func label(_ unit: Manifest.Unit) -> (String, String) {
+  (
+    unit.name,
+    [unit.state.rawValue, unit.sha256.map { String($0.hex.prefix(12)) }].compactMap(\.self)
+      .joined(separator: " ")
+  )
+}
+
+/// Names whose labels differ, sorted.
+private func changes(
+  _ old: [(String, String)], _ new: [(String, String)], cause: String? = nil
+) -> [Difference.Change] {
+  let before = Dictionary(old, uniquingKeysWith: { first, _ in first })
+  let after = Dictionary(new, uniquingKeysWith: { first, _ in first })
+  return Set(before.keys).union(after.keys).sorted().compactMap { name in
+    before[name] == after[name]
+      ? nil
+      : Difference.Change(name: name, from: before[name], to: after[name], cause: cause)
+  }
+}

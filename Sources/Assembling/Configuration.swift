@@ -36,18 +36,28 @@ struct Configuration {
 
   private func runPreinsts(of debs: [Deb]) throws {
     guard !debs.isEmpty else { return }
+    let waiting: FilePath = "/var/lib/dpkg/preinsts"
+    for deb in debs {
+      let folder = waiting.appending(deb.package.name)
+      try root.makeFolders(folder)
+      for file in deb.files {
+        try root.write(file.content, to: folder.appending(file.name), mode: file.mode)
+      }
+    }
     let marker = "running the preinst of "
+    // dpkg runs a preinst from the folder with all control files; debconf finds the package's name
+    // and its templates there.
     let script = """
       while [ $# -gt 0 ]; do
         echo "\(marker)$1"
+        mv "\(waiting)/$1" /var/lib/dpkg/tmp.ci
         DPKG_MAINTSCRIPT_PACKAGE=$1 DPKG_MAINTSCRIPT_ARCH=$2 \
-          "/var/lib/dpkg/info/$3.preinst" install || exit
-        shift 3
+          /var/lib/dpkg/tmp.ci/preinst install || exit
+        rm -r /var/lib/dpkg/tmp.ci
+        shift 2
       done
       """
-    let arguments = debs.flatMap {
-      [$0.package.name, $0.control["Architecture"] ?? "all", $0.databaseName]
-    }
+    let arguments = debs.flatMap { [$0.package.name, $0.control["Architecture"] ?? "all"] }
     let dpkg = plan.debs.first { $0.package.name == "dpkg" }
     let environment = [
       "DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT": "1", "DPKG_MAINTSCRIPT_NAME": "preinst",
@@ -55,7 +65,7 @@ struct Configuration {
       "DPKG_RUNNING_VERSION": dpkg?.package.version ?? "",
     ]
     let result = try start(["/bin/sh", "-c", script, "sh"] + arguments, environment)
-    guard !result.isSuccess else { return }
+    guard !result.isSuccess else { return try root.remove(waiting) }
     let lines = lines(of: result)
     let last = lines.lastIndex { $0.hasPrefix(marker) }
     throw PackageFailure.script(

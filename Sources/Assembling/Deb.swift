@@ -14,7 +14,7 @@ struct Deb: Sendable {
 
   let package: Lock.Package
   let control: Stanza
-  /// All control files but `control` itself, sorted by name.
+  /// All control files, sorted by name.
   let files: [ControlFile]
   /// What `conffiles` names, in its order, without those to be removed on an upgrade.
   let conffiles: [ImagePath]
@@ -54,7 +54,6 @@ struct Deb: Sendable {
       throw PackageFailure.malformed(
         package: name, reason: "it holds '\(found)', and not version '\(package.version)'")
     }
-    files.removeAll { $0.name == "control" }
     for file in files where file.name.contains("/") || file.name.contains(".") {
       throw PackageFailure.malformed(package: name, reason: "it has a control file '\(file.name)'")
     }

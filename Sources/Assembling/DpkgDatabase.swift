@@ -19,9 +19,7 @@ struct DpkgDatabase {
     for (deb, files) in packages { try writeInfo(of: deb, files) }
     try root.write(Array("1\n".utf8), to: path("info/format"))
     try root.write(status(of: packages.map(\.deb)), to: path("status"))
-    for name in ["available", "diversions", "statoverride"] {
-      try root.write([], to: path(name))
-    }
+    try root.write([], to: path("available"))
     try writeTriggers(of: packages.map(\.deb))
   }
 
@@ -31,7 +29,7 @@ struct DpkgDatabase {
     var list: [UInt8] = []
     for path in files.paths { list += path.listed + [UInt8(ascii: "\n")] }
     try root.write(list, to: path("info/\(name).list"))
-    for file in deb.files {
+    for file in deb.files where file.name != "control" {
       let path = path("info/\(name).\(file.name)")
       try root.write(file.content, to: path, mode: file.mode)
       try root.setTime(of: path, Int(file.modified))

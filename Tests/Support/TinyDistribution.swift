@@ -57,6 +57,7 @@ public struct TinyDistribution {
       "/usr/bin/dpkg", "/usr/bin/dpkg-deb", "/usr/bin/dpkg-split", "/usr/bin/dpkg-query",
       "/usr/bin/dpkg-trigger", "/usr/bin/dpkg-divert", "/usr/bin/dpkg-statoverride",
       "/usr/sbin/start-stop-daemon", "/usr/sbin/ldconfig", "/usr/bin/update-alternatives",
+      "/usr/share/dpkg/cputable", "/usr/share/dpkg/ostable", "/usr/share/dpkg/tupletable",
     ],
     "tar": ["/usr/bin/tar", "/usr/bin/grep", "/usr/bin/sed", "/usr/bin/diff"],
     "apt": ["/usr/bin/apt-get", "/usr/bin/apt-cache", "/usr/bin/apt-mark", "/usr/bin/apt-config"],
@@ -67,6 +68,7 @@ public struct TinyDistribution {
     "usr/lib",
     "usr/lib64", "var/lib/dpkg", "var/log", "var/tmp", "var/cache/apt/archives/partial",
     "var/lib/apt/lists/partial", "etc/apt/apt.conf.d", "etc/apt/preferences.d",
+    "etc/apt/sources.list.d",
     "etc/dpkg/dpkg.cfg.d",
     "var/lib/dpkg/info", "etc/alternatives", "etc/skel",
   ]

@@ -20,7 +20,7 @@ struct FileInstaller {
       try makeParents(of: path)
       try root.makeLink(path, to: FilePath(target), owner: owner)
     case .folder:
-      try makeFolder(path, mode: file.mode, owner: owner)
+      try makeFolder(path, mode: file.mode ?? 0o755, owner: owner)
     case .source(let source):
       try copy(FilePath(source), to: path, mode: file.mode, owner: owner)
     }
@@ -95,7 +95,7 @@ struct FileInstaller {
     }
   }
 
-  /// Makes a folder, or gives the one that is there `mode` and `owner` where the recipe wants a mode.
+  /// Makes a folder; one that is there gets `mode` and `owner` only when there is a mode.
   private func makeFolder(_ path: FilePath, mode: UInt16?, owner: Owner) throws {
     guard let status = try root.status(of: path, followsLinks: true) else {
       try makeParents(of: path)

@@ -29,6 +29,3 @@ struct ProbeRoot {
     return try sandbox.run(command)
   }
 }
-
-/// Whether /bin is a link to /usr/bin here.
-let hasMergedUsr = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/bin")) != nil

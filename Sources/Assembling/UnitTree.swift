@@ -77,8 +77,11 @@ struct UnitTree {
 
   private func enable(_ name: UnitName, isAuxiliary: Bool, _ done: inout Set<UnitName>) throws {
     guard done.insert(name).inserted else { return }
-    guard name.isValid, let file = try file(of: name) else {
-      if isAuxiliary { return }  // systemctl passes over them, too
+    let found: FilePath?
+    do { found = name.isValid ? try self.file(of: name) : nil } catch UnitFailure.masked
+      where isAuxiliary { return }  // systemctl passes over those, too
+    guard let file = found else {
+      if isAuxiliary { return }
       throw UnitFailure.missing(name.text)
     }
     // An alias stands for the unit that it names.

@@ -13,6 +13,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     case idle
     case reading(Request, keepsAlive: Bool)
     case answering(Exchange, keepsAlive: Bool, isStream: Bool)
+    /// A request for another server has been read, and at its end goes there.
+    case handingOver(ByteBuffer, port: Int)
     case closing
   }
 
@@ -48,6 +50,7 @@ final class ConnectionHandler: ChannelInboundHandler {
       state = .reading(request, keepsAlive: keepsAlive)
     case (.end, .reading(let request, let keepsAlive)):
       hand(over: request, keepsAlive: keepsAlive, context)
+    case (.end, .handingOver(let request, let port)): handOver(request, to: port, context)
     case (.head, .answering): context.close(promise: nil)
     default: break  // what still arrives while the connection closes
     }
@@ -75,6 +78,10 @@ final class ConnectionHandler: ChannelInboundHandler {
     } catch {
       if !server.isPublic(request) { return refuse(error, context) }
     }
+    if request.isTrusted, let tunnel = server.tunnel, let rewritten = tunnel.rewritten(head) {
+      state = .handingOver(rewritten, port: tunnel.port)
+      return
+    }
     if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }),
       length > server.limits.body
     {
@@ -85,6 +92,15 @@ final class ConnectionHandler: ChannelInboundHandler {
       context.writeAndFlush(wrapOutboundOut(.head(proceed)), promise: nil)
     }
     state = .reading(request, keepsAlive: head.isKeepAlive)
+  }
+
+  private func handOver(_ request: ByteBuffer, to port: Int, _ context: ChannelHandlerContext) {
+    deadline?.cancel()
+    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    digTunnel(to: port, for: context.channel, request: request).whenFailure { _ in
+      let (handler, context) = bound.value
+      handler.refuse(Refusal(502, "no_answer", "the server behind this path is not there"), context)
+    }
   }
 
   private func hand(over request: Request, keepsAlive: Bool, _ context: ChannelHandlerContext) {

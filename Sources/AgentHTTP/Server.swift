@@ -25,6 +25,7 @@ public struct ServerLimits: Sendable, Hashable {
 struct ServerRules: Sendable {
   let limits: ServerLimits
   let gate: TokenGate
+  let tunnel: TunnelRoute?
   let handle: @Sendable (Exchange) -> Void
 
   /// Health may be asked without a token: it tells nothing but that we are here.
@@ -43,9 +44,9 @@ public final class Server: Sendable {
   /// Listens, and hands each complete request that may pass to `handle`, which must not block.
   public static func start(
     host: String, port: Int, gate: TokenGate, limits: ServerLimits = ServerLimits(),
-    handle: @escaping @Sendable (Exchange) -> Void
+    tunnel: TunnelRoute? = nil, handle: @escaping @Sendable (Exchange) -> Void
   ) throws -> Server {
-    let rules = ServerRules(limits: limits, gate: gate, handle: handle)
+    let rules = ServerRules(limits: limits, gate: gate, tunnel: tunnel, handle: handle)
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let open = OpenConnections()
     let bootstrap = ServerBootstrap(group: group)
@@ -64,6 +65,7 @@ public final class Server: Sendable {
           sizes.maxHeaderFieldSize = limits.headers
           sizes.maxHeaderListSize = limits.headers
           sizes.maxHeaderFieldCount = 64
+          try channel.pipeline.syncOperations.addHandler(TunnelHandler())
           try channel.pipeline.syncOperations.configureHTTPServerPipeline(
             withPipeliningAssistance: false, withErrorHandling: false,
             withEncoderConfiguration: .init(), withDecoderLimitConfiguration: sizes)

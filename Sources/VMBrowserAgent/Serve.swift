@@ -22,6 +22,7 @@ func serve(_ arguments: [String]) -> Int32 {
     let routes = Routes(signIns: signIns)
     let server = try Server.start(
       host: settings.host, port: settings.port, gate: TokenGate(settings.token),
+      tunnel: TunnelRoute("vnc", port: settings.vncPort),
       handle: routes.handle)
     log.write("started", ["port": .integer(server.port)])
     Life.isReady()

@@ -17,6 +17,8 @@ struct Settings: Sendable {
     "chromium", "--user-data-dir={profile}", "--no-first-run", "--no-default-browser-check",
     "--disable-sync", "--password-store=basic", "--start-maximized", "{url}",
   ]
+  /// Port of noVNC on the loopback address, which `/vnc/` leads to.
+  var vncPort = 6080
   /// PATH and other variables of the programs that the agent starts.
   var environment = [
     "PATH": "/opt/clis/bin:/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "DISPLAY": ":1",
@@ -43,6 +45,7 @@ struct Settings: Sendable {
       --logs FOLDER         folder for the logs of sessions (default /tmp)
       --log FILE            log of the agent, JSON lines, rotated (default: standard error)
       --browser COMMAND     words of the browser's command with {url} and {profile}; "" opens none
+      --vnc PORT            port of noVNC on the loopback address, reached at /vnc/ (default 6080)
       --path PATH           PATH of the programs that sign in
     """
 
@@ -52,7 +55,7 @@ struct Settings: Sendable {
       arguments,
       known: [
         "--listen", "--token-file", "--providers", "--sessions", "--logs", "--log", "--browser",
-        "--path",
+        "--path", "--vnc",
       ])
     if let address = options["--listen"] { (host, port) = try Options.address(address) }
     if let file = options["--token-file"] { token.insert(.file(file), at: 0) }
@@ -66,6 +69,7 @@ struct Settings: Sendable {
     logs = options["--logs"] ?? logs
     log = options["--log"]
     if let words = options["--browser"] { browser = words.split(separator: " ").map(String.init) }
+    vncPort = try options.count("--vnc", else: 6080)
     if let path = options["--path"] { environment["PATH"] = path }
   }
 

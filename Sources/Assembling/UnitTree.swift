@@ -79,7 +79,8 @@ struct UnitTree {
     guard done.insert(name).inserted else { return }
     let found: FilePath?
     do { found = name.isValid ? try self.file(of: name) : nil } catch UnitFailure.masked
-      where isAuxiliary { return }  // systemctl passes over those, too
+      where isAuxiliary
+    { return }  // systemctl passes over those, too
     guard let file = found else {
       if isAuxiliary { return }
       throw UnitFailure.missing(name.text)

@@ -14,7 +14,7 @@ struct BuildSnapshot: AsyncParsableCommand {
       lock; 130 interrupted.
       """,
     version: programVersion,
-    subcommands: [BuildCommand.self, LockCommand.self, PlanCommand.self],
+    subcommands: [BuildCommand.self, LockCommand.self, PlanCommand.self, ImageCommand.self],
     defaultSubcommand: BuildCommand.self)
 
   static func main() async {

@@ -80,7 +80,7 @@ struct Maker: Sendable {
     try Task.checkCancellation()
     let image = MadeImage(
       virtualSize: recipe.image.size, allocatedSize: Int(facts.allocatedSize),
-      sha256: try ContentHash(ofFile: staging.disk))
+      sha256: try digest(ofImage: staging.disk, events: events))
     guard request.publishes else {
       guard let output = request.output else { throw Defect(description: "no place for the image") }
       try copySparse(staging.disk, to: output)

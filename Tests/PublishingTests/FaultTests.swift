@@ -102,6 +102,50 @@ struct FaultTests {
   private var program: String { builtProgram("PublishOnce") }
 }
 
+@Suite("Many publishers, and small disks")
+struct CrowdTests {
+  @Test func twentyFourAtOnceGetAVersionEach() throws {
+    let folder = try TemporaryFolder()
+    let catalog = Catalog(store: folder / "store")
+    let processes = try (1...24).map { number in
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: builtProgram("PublishOnce"))
+      process.arguments = [catalog.store.string, "browser", "\(number)"]
+      try process.run()
+      return process
+    }
+    for process in processes {
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0)
+    }
+    #expect(try catalog.versions("browser").map(\.number) == Array(1...24))
+    #expect(try catalog.pointer("browser")?.generation == 24)
+    #expect(try catalog.examine(isDeep: true) == [])
+  }
+
+  @Test(
+    "leave the old release when the disk is full",
+    .enabled(if: canMountSmallDisks, "mounting a small disk needs root and unshare"))
+  func fullDisk() throws {
+    var statuses = Set<Int32>()
+    // One release fits, a second one not at first, then nearly, then all of it.
+    for kibibytes in stride(from: 100, through: 200, by: 4) {
+      let disk = try SmallDisk(size: kibibytes << 10)
+      let catalog = Catalog(store: disk.path.appending("store"))
+      let first = try catalog.publishSample().release
+      let result = try runTool(
+        builtProgram("PublishOnce"), [catalog.store.string, "browser", "2"])
+      let current = try #require(try catalog.current("browser"))
+      try catalog.checkFiles(of: current)
+      #expect((current == first) == (result.status != 0), "\(result)")
+      if result.status != 0 { #expect(result.errors.contains("No space left on device")) }
+      #expect(try catalog.examine(isDeep: true) == [])
+      statuses.insert(result.status)
+    }
+    #expect(statuses == [0, 1])
+  }
+}
+
 private let canTrace: Bool = {
   // Where ptrace is forbidden, strace fails.
   (try? runTool("strace", ["-qq", "-o", "/dev/null", "true"]).status) == 0

@@ -167,6 +167,7 @@ public struct KeyIdentity: Sendable, Hashable, CustomStringConvertible {
 /// Why a key or a signature is refused.
 public enum KeyFailure: Error, Sendable, Equatable, CustomStringConvertible {
   case unreadable(FilePath, Errno)
+  case unwritable(FilePath, Errno)
   case readableByOthers(FilePath, mode: Int)
   /// What the text should have been.
   case malformed(String)
@@ -177,6 +178,7 @@ public enum KeyFailure: Error, Sendable, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .unreadable(let path, let error): "cannot read the key '\(path)': \(error)"
+    case .unwritable(let path, let error): "cannot write the key '\(path)': \(error)"
     case .readableByOthers(let path, let mode):
       "the secret key '\(path)' is open to others (mode \(String(mode, radix: 8))); "
         + "'chmod 600 \(path)', and think of who read it"

@@ -81,6 +81,25 @@ struct SigningTests {
     #expect(throws: Never.self) { try SigningKey(file: file) }
   }
 
+  @Test func areSavedOnceAndFoundInThreePlaces() throws {
+    let key = SigningKey.generate()
+    let (secret, open) = (folder / "build-snapshot-key", folder / "key.pub")
+    try key.save(secret: secret, public: open)
+    #expect(throws: KeyFailure.unwritable(secret, .fileExists)) {
+      try SigningKey.generate().save(secret: secret, public: open)
+    }
+    #expect(try PublicKey(text: text(open)) == key.publicKey)
+    let places: [(FilePath?, [String: String])] = [
+      (secret, [:]), (nil, ["BUILD_SNAPSHOT_KEY": key.secretText]),
+      (nil, ["CREDENTIALS_DIRECTORY": folder.path.string]),
+    ]
+    for (file, environment) in places {
+      let found = try SigningKey.find(file: file, environment: environment)
+      #expect(found?.publicKey == key.publicKey)
+    }
+    #expect(try SigningKey.find(file: nil, environment: [:])?.identity == nil)
+  }
+
   @Test func aKeyIsReadFromItsSecondLineToo() throws {
     let key = SigningKey.generate()
     let line = try #require(key.secretText.split(separator: "\n").last)

@@ -1,6 +1,14 @@
 # What a newcomer needs: `make image` and `make test`. Each installs the system packages it lacks.
 
+# The golden image takes its packages from this machine's own apt sources, so it needs Debian 12. On
+# other releases of Debian and Ubuntu `make image` builds the minimal image of what is there.
+SYSTEM := $(shell . /etc/os-release && echo $$ID-$$VERSION_ID)
+ifeq ($(SYSTEM),debian-12)
 RECIPE ?= recipes/golden-debian-12.toml
+else
+RECIPE ?= recipes/minimal-host.toml
+SETTINGS ?= $(shell . /etc/os-release && echo --set distribution=$$ID --set suite=$$VERSION_CODENAME)
+endif
 STORE  ?= store
 PROGRAM = .build/release/build-snapshot
 
@@ -8,7 +16,7 @@ PROGRAM = .build/release/build-snapshot
 
 ## image: build the program, then the image of RECIPE in STORE; prints the image's path
 image: build
-	$(PROGRAM) $(RECIPE) --store $(STORE)
+	$(PROGRAM) $(RECIPE) $(SETTINGS) --store $(STORE)
 
 ## build: the program, optimised
 build: setup-build

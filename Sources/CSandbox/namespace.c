@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 
 static _Noreturn void child(int report, int go, char *const arguments[], char *const environment[],
-                            char *marker_value, const sigset_t *mask) {
+                            char *marker_value) {
   if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) csandbox_fail(report, "unshare", NULL);
   struct csandbox_report waiting = {.kind = CSANDBOX_WAITING};
   csandbox_send(report, &waiting);
@@ -19,8 +19,11 @@ static _Noreturn void child(int report, int go, char *const arguments[], char *c
   ssize_t length = readlink("/proc/self/ns/user", marker_value, 63);
   if (length < 0) csandbox_fail(report, "read", "/proc/self/ns/user");
   marker_value[length] = 0;
-  // What nohup made ignored stays so.
-  sigprocmask(SIG_SETMASK, mask, NULL);
+  // What nohup made ignored stays so. Blocked is nothing: some programs start others with all signals
+  // blocked, and these could then not be interrupted.
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
   execve("/proc/self/exe", arguments, environment);
   csandbox_fail(report, "execute", "/proc/self/exe");
 }
@@ -38,7 +41,7 @@ int csandbox_namespace_start(struct csandbox_namespace *child_out, char *const a
   if (pid == 0) {
     close(report[0]);
     close(go[1]);
-    child(report[1], go[0], arguments, environment, marker_value, &old);
+    child(report[1], go[0], arguments, environment, marker_value);
   }
   int number = errno;
   sigprocmask(SIG_SETMASK, &old, NULL);
@@ -84,12 +87,16 @@ int csandbox_supervise(pid_t pid) {
   memset(&action, 0, sizeof action);
   action.sa_sigaction = hand_on;
   action.sa_flags = SA_SIGINFO | SA_RESTART;
+  sigset_t handled;
+  sigemptyset(&handled);
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    sigaddset(&handled, numbers[i]);
     struct sigaction old;
     if (sigaction(numbers[i], NULL, &old) != 0) return -1;
     if (old.sa_handler == SIG_IGN) continue;
     if (sigaction(numbers[i], &action, NULL) != 0) return -1;
   }
+  sigprocmask(SIG_UNBLOCK, &handled, NULL);
   int status = csandbox_wait(pid);
   supervised = 0;
   return status;

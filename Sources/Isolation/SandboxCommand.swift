@@ -28,6 +28,7 @@ public struct SandboxCommand: Sendable {
     hasNetwork: Bool = false, ignoresSync: Bool = true, keepsErrorsApart: Bool = false,
     captureLimit: Int = 1 << 20
   ) {
+    precondition(!arguments.isEmpty, "a command has a program")
     self.arguments = arguments
     self.environment = environment
     self.user = user

@@ -25,7 +25,7 @@ struct NamespaceTests {
   @Test func handsOnExitStatusAndSignals() throws {
     #expect(try runTool(probe, []).status == 64)
     #expect(try runTool(probe, ["raise", "9"]).status == 137)
-    #expect(try runTool(probe, ["raise", "10"]).status == 138)
+    #expect(try runTool(probe, ["raise", "15"]).status == 143)
   }
 
   @Test func worksForAPlainUser() throws {
@@ -74,6 +74,19 @@ struct NamespaceTests {
     var end = pollfd(fd: reader.fileDescriptor, events: Int16(POLLIN), revents: 0)
     #expect(poll(&end, 1, 10_000) == 1)
     #expect(reader.availableData.isEmpty)
+  }
+
+  @Test(
+    "lends its terminal to a shell", .enabled(if: hasMergedUsr && hasTool("script"), "needs script")
+  )
+  func shell() throws {
+    let root = try ProbeRoot()
+    let result = try runTool(
+      "script", ["-qec", "\(probe) shell \(root.folder.path)", "/dev/null"],
+      input: Data("expr 40 + 2; hostname; exit 3\n".utf8))
+    #expect(result.output.contains("42\r\nlocalhost\r\n"), "\(result.output)")
+    #expect(result.output.hasSuffix("terminal is ours: true\r\n"))
+    #expect(result.status == 0)
   }
 
   /// Runs a program as user 4242, `probe`, whom only a private mount namespace knows.

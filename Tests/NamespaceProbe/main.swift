@@ -6,6 +6,7 @@ internal import SystemPackage
 //
 //     NamespaceProbe ids              who we are inside
 //     NamespaceProbe run ROOT COMMAND…  a command in a sandbox, with the host's /usr in it
+//     NamespaceProbe shell ROOT       a shell there, on this terminal
 //     NamespaceProbe raise SIGNAL     ends by a signal
 do {
   if let status = try runInNamespace() { exit(status) }
@@ -21,10 +22,14 @@ do {
       exit(1)
     }
     exit(status)
+  case "shell" where arguments.count == 2:
+    let sandbox = Sandbox(root: FilePath(arguments[1]), binds: [.init("/usr", at: "/usr")])
+    try sandbox.debugShell()
+    print("terminal is ours: \(tcgetpgrp(0) == getpgrp())")
   case "raise" where arguments.count == 2:
     raise(Int32(arguments[1]) ?? SIGTERM)
   default:
-    print("usage: NamespaceProbe ids | run ROOT COMMAND… | raise SIGNAL")
+    print("usage: NamespaceProbe ids | run ROOT COMMAND… | shell ROOT | raise SIGNAL")
     exit(64)
   }
 } catch {

@@ -80,6 +80,7 @@ struct DoctorTests {
       try files.setAttributes(
         [.modificationDate: Date(timeIntervalSinceNow: 60)], ofItemAtPath: current.disk.string)
     case "cut disk":
+      chmod(current.disk.string, 0o644)
       truncate(current.disk.string, 4096)
       chmod(current.disk.string, 0o444)
     case "missing document":

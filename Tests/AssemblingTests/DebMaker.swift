@@ -14,7 +14,7 @@ struct DebMaker {
   ///   - commands: run by sh in the tree, with umask 022; a script `DEBIAN/preinst` is made executable.
   mutating func add(
     _ name: String, version: String = "1", architecture: String = "amd64", control: String = "",
-    _ commands: String
+    compression: String = "xz", _ commands: String
   ) throws {
     let deb = try folder.get() / "\(name)_\(version)_\(architecture).deb"
     let tree = try folder.get() / name
@@ -26,7 +26,7 @@ struct DebMaker {
         if [ -e DEBIAN/$script ]; then chmod 755 DEBIAN/$script; fi
       done
       find . -exec touch -h -d @1600000000 {} +
-      dpkg-deb -Zxz -z0 --build . '\(deb)'
+      dpkg-deb -Z\(compression) --build . '\(deb)'
       """
     let text = """
       Package: \(name)

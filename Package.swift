@@ -97,7 +97,8 @@ let package = Package(
     .executableTarget(
       name: "BuildSnapshot",
       dependencies: [
-        "Pipeline", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Pipeline", "Publishing",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: ours),
 

@@ -14,7 +14,12 @@ struct BuildSnapshot: AsyncParsableCommand {
       lock; 130 interrupted.
       """,
     version: programVersion,
-    subcommands: [BuildCommand.self, LockCommand.self, PlanCommand.self, ImageCommand.self],
+    subcommands: [
+      BuildCommand.self, LockCommand.self, PlanCommand.self, ImageCommand.self, ListCommand.self,
+      ShowCommand.self, DiffCommand.self, RollbackCommand.self, PinCommand.self,
+      UnpinCommand.self, QuarantineCommand.self, ReleaseCommand.self, GcCommand.self,
+      DoctorCommand.self,
+    ],
     defaultSubcommand: BuildCommand.self)
 
   static func main() async {

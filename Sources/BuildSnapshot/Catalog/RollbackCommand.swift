@@ -1,0 +1,41 @@
+internal import ArgumentParser
+internal import Model
+internal import Publishing
+
+/// `build-snapshot rollback NAME [VERSION]`: point back, and put what was current aside.
+struct RollbackCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rollback",
+    abstract: "Point back to an older version and put the one that was current into quarantine.",
+    discussion: "No build that makes the same image is published while it is in quarantine.")
+
+  @Argument(help: "The image's name.")
+  var name: String
+
+  @Argument(
+    help: "The version to point to (default: the newest good one before the current).",
+    transform: readVersion)
+  var version: Version?
+
+  @Option(name: .long, help: "Why, for those who read it later.")
+  var reason = "rolled back by hand"
+
+  @OptionGroup var store: StoreOptions
+  @OptionGroup var common: CommonOptions
+
+  func run() async throws {
+    let (catalog, name, version, reason) = (store.catalog, name, version, reason)
+    try await running(common) { [common] _ in
+      let release = try catalog.rollback(name, to: version, reason: reason, at: present())
+      tell(release, common)
+    }
+  }
+}
+
+/// Says which release a command was about.
+func tell(_ release: Release, _ common: CommonOptions) {
+  StandardOutput.write(
+    common.json
+      ? json(["name": release.image, "version": release.version.description])
+      : "\(release.image)@\(release.version)\n")
+}

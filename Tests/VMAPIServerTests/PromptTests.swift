@@ -18,7 +18,8 @@ private final class ServerProcess {
   let port: Int
   private let server: Child
 
-  init(_ extra: String...) throws {
+  /// - Parameter programs: folder of programs to use in place of the fixtures.
+  init(_ extra: String..., programs: String? = nil) throws {
     folder = try TemporaryFolder()
     try folder.write("token", token)
     try folder.write("home/work/.keep", "")
@@ -28,7 +29,7 @@ private final class ServerProcess {
         atPath: (folder / "bin/\(name)").string,
         withDestinationPath: fixture("prompts/cli.sh").path)
     }
-    let path = "\((folder / "bin").string):/usr/local/bin:/usr/bin:/bin"
+    let path = "\(programs ?? (folder / "bin").string):/usr/local/bin:/usr/bin:/bin"
     let arguments = [
       "--listen", "127.0.0.1:0", "--token-file", (folder / "token").string, "--home",
       (folder / "home").string, "--path", path,
@@ -84,6 +85,35 @@ private final class ServerProcess {
       guard .now < deadline else { throw Unexpected(what: try ask("GET", "/metrics").body) }
       usleep(10_000)
     }
+  }
+}
+
+@Suite(
+  "Prompts to the real programs",
+  .enabled(if: isLong, "downloads 200 MB of wheels; set BUILD_SNAPSHOT_LONG_TESTS=1"),
+  .enabled(if: hasTool("python3"), "needs pip"))
+struct RealPromptTests {
+  @Test("are answered in claude's own words, with what it used up")
+  func claude() throws {
+    let folder = try unpackPrograms(
+      of: "claude-agent-sdk==0.2.187", ["claude": "claude_agent_sdk/_bundled/claude"])
+    let server = try ServerProcess(programs: (folder / "bin").string)
+    let events = try server.events("say hi", ",\"timeout\":60")
+    #expect(events.contains { $0["text"]?.string?.contains("\"type\":\"result\"") == true })
+    #expect(events.last?["status"] == "exited")
+    #expect(events.last?["usage"]?["output_tokens"]?.integer != nil)
+  }
+
+  @Test("are given up after their time, as codex without a network tries on and on")
+  func codex() throws {
+    let folder = try unpackPrograms(
+      of: "openai-codex-cli-bin==0.163.0", ["codex": "codex_cli_bin/bin/codex"])
+    let server = try ServerProcess(programs: (folder / "bin").string)
+    let events = try server.events("say hi", ",\"timeout\":4", provider: "codex")
+    #expect(events.contains { $0["text"]?.string?.contains("thread.started") == true })
+    // With a network it would be told that nobody is signed in.
+    #expect(["timeout", "exited"].contains(events.last?["status"]?.string))
+    #expect(try runTool("pgrep", ["-f", "^\((folder / "bin").string)/"]).output == "")
   }
 }
 

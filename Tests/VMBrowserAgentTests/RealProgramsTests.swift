@@ -10,33 +10,10 @@ import Testing
   .enabled(if: isLong, "downloads 200 MB of wheels; set BUILD_SNAPSHOT_LONG_TESTS=1"),
   .enabled(if: hasTool("python3"), "needs pip"))
 struct RealProgramsTests {
-  /// Unpacks a wheel's programs into a folder `bin`.
-  private func programs(_ wheel: String, _ links: [String: String]) throws -> TemporaryFolder {
-    let folder = try TemporaryFolder()
-    let arguments = [
-      "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "--dest",
-      (folder / "wheels").string, wheel,
-    ]
-    try #require(try runTool("python3", arguments).status == 0)
-    for name in try FileManager.default.contentsOfDirectory(atPath: (folder / "wheels").string) {
-      let file = (folder / "wheels").appending(name).string
-      let unpacked = ["-m", "zipfile", "-e", file, (folder / "unpacked").string]
-      try #require(try runTool("python3", unpacked).status == 0)
-    }
-    try folder.write("bin/.keep", "")
-    for (name, target) in links {
-      let path = (folder / "unpacked/\(target)").string
-      try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
-      try FileManager.default.createSymbolicLink(
-        atPath: (folder / "bin/\(name)").string, withDestinationPath: path)
-    }
-    return folder
-  }
-
   @Test("codex shows its sign-in address under a terminal, and refuses to start without one")
   func codex() throws {
-    let folder = try programs(
-      "openai-codex-cli-bin==0.163.0", ["codex": "codex_cli_bin/bin/codex"])
+    let folder = try unpackPrograms(
+      of: "openai-codex-cli-bin==0.163.0", ["codex": "codex_cli_bin/bin/codex"])
     let programs = (folder / "bin").string
     let agent = try AgentProcess(browser: "", programs: programs)
     let id = try agent.begin("codex_cli")
@@ -55,8 +32,8 @@ struct RealProgramsTests {
 
   @Test("claude shows its sign-in address, or says itself why not")
   func claude() throws {
-    let folder = try programs(
-      "claude-agent-sdk==0.2.187", ["claude": "claude_agent_sdk/_bundled/claude"])
+    let folder = try unpackPrograms(
+      of: "claude-agent-sdk==0.2.187", ["claude": "claude_agent_sdk/_bundled/claude"])
     let agent = try AgentProcess(browser: "", programs: (folder / "bin").string)
     for mode in ["loopback", "code"] {
       let id = try agent.begin("claude_code", ["mode": .string(mode), "timeoutSec": 60])

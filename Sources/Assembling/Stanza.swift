@@ -1,7 +1,7 @@
 /// A paragraph of a Debian control file: fields in their order, values as their bytes.
 ///
-/// A value keeps its further lines with the blank that begins each of them, without the newline at
-/// its end. Field names are compared without regard to case. Format: deb-control(5).
+/// A value keeps its further lines with the blank that begins each of them. As dpkg does it, blanks go
+/// at the value's beginning and end, and stay at the ends of the lines between. Field names are compared without regard to case. Format: deb-control(5).
 struct Stanza: Equatable, Sendable {
   struct Field: Equatable, Sendable {
     var name: String
@@ -16,11 +16,11 @@ struct Stanza: Equatable, Sendable {
     var current = Stanza()
     for line in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
       guard let first = line.first else {
-        if !current.fields.isEmpty { stanzas.append(current) }
+        if !current.fields.isEmpty { stanzas.append(current.trimmed) }
         current = Stanza()
         continue
       }
-      if first == UInt8(ascii: " ") || first == UInt8(ascii: "\t") {
+      if isBlank(first) {
         guard !current.fields.isEmpty else { return nil }
         current.fields[current.fields.count - 1].value += [UInt8(ascii: "\n")] + line
       } else {
@@ -29,11 +29,23 @@ struct Stanza: Equatable, Sendable {
         current.fields.append(
           Field(
             name: String(decoding: line[..<colon], as: UTF8.self),
-            value: trimmed(line[(colon + 1)...])))
+            value: Array(line[(colon + 1)...].drop(while: isBlank))))
       }
     }
-    if !current.fields.isEmpty { stanzas.append(current) }
+    if !current.fields.isEmpty { stanzas.append(current.trimmed) }
     return stanzas
+  }
+
+  /// The same without blanks and empty lines at the ends of values.
+  private var trimmed: Stanza {
+    var stanza = self
+    for index in stanza.fields.indices {
+      while let last = stanza.fields[index].value.last, isBlank(last) || last == UInt8(ascii: "\n")
+      {
+        stanza.fields[index].value.removeLast()
+      }
+    }
+    return stanza
   }
 
   /// The value of a field; nil when it is missing.
@@ -55,9 +67,6 @@ private func lowercase(_ byte: UInt8) -> UInt8 {
   (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte + 32 : byte
 }
 
-private func trimmed(_ value: ArraySlice<UInt8>) -> [UInt8] {
-  let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
-  var value = value.drop(while: isBlank)
-  while let last = value.last, isBlank(last) { value.removeLast() }
-  return Array(value)
+private func isBlank(_ byte: UInt8) -> Bool {
+  byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
 }

@@ -11,11 +11,11 @@ import Testing
 struct StanzaTests {
   @Test("keep fields in order, values as bytes, and further lines")
   func fields() throws {
-    let text = "Package: a\nDescription: short \n long\n .\n\tmore\nX-Latin: caf\u{E9}\nEmpty:\n"
+    let text = "Package: a\nDescription: short \n long\n .\n\tmore \nX-Latin: caf\u{E9}\nEmpty:\n"
     let stanzas = try #require(Stanza.parse(Array(text.utf8)))
     #expect(stanzas.count == 1)
     #expect(stanzas[0].fields.map(\.name) == ["Package", "Description", "X-Latin", "Empty"])
-    #expect(stanzas[0]["description"] == "short\n long\n .\n\tmore")
+    #expect(stanzas[0]["description"] == "short \n long\n .\n\tmore")
     #expect(stanzas[0]["Empty"] == "")
     #expect(stanzas[0]["Missing"] == nil)
   }

@@ -22,16 +22,22 @@ struct SystemSettings {
   private func setName() throws {
     try root.makeFolders("/etc")
     try write("\(image.hostname)\n", to: "/etc/hostname")
-    guard try root.status(of: "/etc/hosts") == nil else { return }
-    try write(
-      """
+    let hosts = String(decoding: try root.contents(of: "/etc/hosts") ?? [], as: UTF8.self)
+    let standard = """
       127.0.0.1 localhost
-      127.0.1.1 \(image.hostname)
       ::1 localhost ip6-localhost ip6-loopback
       ff02::1 ip6-allnodes
       ff02::2 ip6-allrouters
 
-      """, to: "/etc/hosts")
+      """
+    let isNamed = hosts.split(separator: "\n").contains { line in
+      line.split(whereSeparator: \.isWhitespace).dropFirst().contains { $0 == image.hostname }
+    }
+    // Programs such as sudo look their own machine up.
+    guard !isNamed else { return }
+    let kept = hosts.isEmpty || hosts.hasSuffix("\n") ? hosts : hosts + "\n"
+    try write(
+      (kept.isEmpty ? standard : kept) + "127.0.1.1 \(image.hostname)\n", to: "/etc/hosts")
   }
 
   private func setTimeZone() throws {

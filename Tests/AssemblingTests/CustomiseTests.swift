@@ -62,6 +62,13 @@ struct CustomiseTests {
     #expect(try root.folder.status(of: "/etc/systemd") == nil)
   }
 
+  @Test func keepsTheHostsThatPackagesKnow() throws {
+    try root.write("/etc/hosts", "127.0.0.1 localhost")
+    try customise(recipe())
+    try customise(recipe())
+    #expect(try root.text("/etc/hosts") == "127.0.0.1 localhost\n127.0.1.1 golden\n")
+  }
+
   @Test func lackingTimeZonesAndLocalesAreFaults() throws {
     let zone = #expect(throws: FaultyRecipe.self) {
       try customise(recipe { $0.image.timezone = "Mars/Olympus" })

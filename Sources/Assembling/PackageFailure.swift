@@ -1,6 +1,7 @@
 /// Why packages could not be installed into the root.
 public enum PackageFailure: Error, Sendable, Equatable, CustomStringConvertible {
-  /// The blob of a package holds other bytes, or is gone; the next build fetches it again.
+  case missing(package: String)
+  /// The blob of a package holds other bytes; it was removed, so that the next build fetches it.
   case damaged(package: String, reason: String)
   /// The deb is not what a deb is.
   case malformed(package: String, reason: String)
@@ -13,6 +14,8 @@ public enum PackageFailure: Error, Sendable, Equatable, CustomStringConvertible 
 
   public var description: String {
     switch self {
+    case .missing(let package):
+      "the deb of package '\(package)' is not in the store; build again to fetch it"
     case .damaged(let package, let reason):
       "the stored deb of package '\(package)' is damaged: \(reason); "
         + "it was removed, build again to fetch it anew"

@@ -25,7 +25,7 @@ struct Unpacker {
         throw PackageFailure.damaged(
           package: package.name, reason: "its SHA-256 is \(actual) and not \(package.deb.sha256)")
       } catch BlobFailure.missing {
-        throw PackageFailure.damaged(package: package.name, reason: "it is not in the store")
+        throw PackageFailure.missing(package: package.name)
       }
       return try Deb.read(package, from: store.path(of: package.deb.sha256))
     }

@@ -13,13 +13,15 @@ struct UnpackTests {
   let folder = Result { try TemporaryFolder() }
 
   /// Unpacks debs by ourselves, on several threads.
-  private func unpack(_ maker: DebMaker) async throws -> (root: FilePath, plan: UnpackPlan) {
-    let path = try folder.get() / "ours"
+  private func unpack(
+    _ maker: DebMaker, jobs: Int = 4
+  ) async throws -> (root: FilePath, plan: UnpackPlan) {
+    let path = try folder.get() / "ours\(jobs)"
     try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: true)
     let debs = try LockedDebs(files: maker.debs)
     let plan = try await unpackPackages(
       debs.packages, from: debs.store, into: RootFolder(path),
-      options: InstallOptions(manual: [], epoch: 0, jobs: 4), events: { _ in })
+      options: InstallOptions(manual: [], epoch: 0, jobs: jobs), events: { _ in })
     return (path, plan)
   }
 
@@ -126,6 +128,39 @@ struct UnpackTests {
     try maker.add("b", "mkdir -p srv/shared; head -c 3000000 /dev/urandom > srv/shared/big")
     let lines = try listing(of: try await unpack(maker).root)
     #expect(lines.contains("./srv/shared d 2750 3:4"))
+  }
+
+  @Test("gives the same tree on one thread and on many")
+  func jobs() async throws {
+    var maker = DebMaker()
+    try maker.add("base-files", "mkdir etc")
+    for number in 0..<12 {
+      try maker.add(
+        "p\(number)",
+        """
+        mkdir -p usr/share/all usr/lib/p\(number); chmod 7\(number % 8)5 usr/share/all
+        head -c \(number * 5000) /dev/zero > usr/share/all/\(number); ln -s x usr/lib/p\(number)/l
+        """)
+    }
+    let hidden = ["var/lib/dpkg", "var/lib/apt"]
+    let withoutLinks = { (line: String) in !line.contains(#/ l .* -> usr/\w+$/#) }
+    let one = try listing(of: try await unpack(maker, jobs: 1).root, without: hidden)
+    let many = try listing(of: try await unpack(maker, jobs: 8).root, without: hidden)
+    #expect(one.filter(withoutLinks) == many.filter(withoutLinks))
+    #expect(one.contains("./usr/share/all d 705 0:0"))
+  }
+
+  @Test("says which deb is missing")
+  func missingBlob() async throws {
+    var maker = DebMaker()
+    try maker.add("base-files", "mkdir etc")
+    let debs = try LockedDebs(files: maker.debs)
+    try debs.store.remove(debs.packages[0].deb.sha256)
+    await #expect(throws: PackageFailure.missing(package: "base-files")) {
+      try await unpackPackages(
+        debs.packages, from: debs.store, into: RootFolder(try folder.get().path),
+        options: InstallOptions(manual: [], epoch: 0, jobs: 2), events: { _ in })
+    }
   }
 
   @Test(

@@ -21,11 +21,14 @@ public struct Lock: Sendable, Equatable, Codable {
   public var archives: [Archive]
   /// Sorted by name.
   public var wheels: [Wheel]
+  /// Sorted by name.
+  public var npm: [NPMProject]
 
   public init(
     schema: Int = Lock.currentSchema, recipe: ContentHash, epoch: Int,
     environment: [String: String] = [:], repositories: [Repository] = [],
-    packages: [Package] = [], archives: [Archive] = [], wheels: [Wheel] = []
+    packages: [Package] = [], archives: [Archive] = [], wheels: [Wheel] = [],
+    npm: [NPMProject] = []
   ) {
     self.schema = schema
     self.recipe = recipe
@@ -35,6 +38,7 @@ public struct Lock: Sendable, Equatable, Codable {
     self.packages = packages
     self.archives = archives
     self.wheels = wheels
+    self.npm = npm
   }
 }
 

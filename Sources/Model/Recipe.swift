@@ -14,6 +14,7 @@ public struct Recipe: Sendable, Equatable {
   public var packages: Packages
   public var archives: [Archive]
   public var wheels: [Wheel]
+  public var npm: NPM?
   public var files: [File]
   public var users: [User]
   public var units: [Unit]
@@ -23,7 +24,8 @@ public struct Recipe: Sendable, Equatable {
   public init(
     file: String, digest: ContentHash, environment: [String: String] = [:], image: Image,
     base: Base, packages: Packages, archives: [Archive] = [], wheels: [Wheel] = [],
-    files: [File] = [], users: [User] = [], units: [Unit] = [], agents: [Agent] = [],
+    npm: NPM? = nil, files: [File] = [], users: [User] = [], units: [Unit] = [],
+    agents: [Agent] = [],
     runs: [Run] = []
   ) {
     self.file = file
@@ -34,6 +36,7 @@ public struct Recipe: Sendable, Equatable {
     self.packages = packages
     self.archives = archives
     self.wheels = wheels
+    self.npm = npm
     self.files = files
     self.users = users
     self.units = units

@@ -3,9 +3,9 @@ public import Model
 internal import SystemPackage
 
 extension Resolver {
-  /// Where each input of a lock can be had, in the lock's order: packages, archives, wheels.
+  /// Where each input of a lock can be had, in the lock's order: packages, archives, wheels, npm's tarballs.
   ///
-  /// Of wheels that the store has, no address is asked for: their list is empty.
+  /// Of wheels and tarballs that the store has, no address is asked for: their list is empty.
   ///
   /// - Throws: `ResolvingFailure.faulty` when the recipe no longer names a source that the lock needs.
   public func downloads(of lock: Lock, for recipe: Recipe) async throws -> [Download] {
@@ -26,7 +26,7 @@ extension Resolver {
           ? [] : [try await address(of: wheel, for: source, recipe.base, in: folder)]
         downloads.append(Download("wheel \(wheel.name) \(wheel.version)", wheel.file, from: urls))
       }
-      return downloads
+      return try await downloads + npmDownloads(of: lock, for: recipe, in: folder)
     }
   }
 
@@ -45,7 +45,7 @@ extension Resolver {
     }
   }
 
-  private func stale(_ recipe: Recipe, _ kind: String, _ name: String) -> ResolvingFailure {
+  func stale(_ recipe: Recipe, _ kind: String, _ name: String) -> ResolvingFailure {
     .faulty([
       Diagnostic(
         at: recipe.base.position, "the lock needs the \(kind) '\(name)', the recipe has none",
@@ -55,7 +55,7 @@ extension Resolver {
 }
 
 extension Download {
-  fileprivate init(_ name: String, _ blob: Lock.Blob, from urls: [String]) {
+  init(_ name: String, _ blob: Lock.Blob, from urls: [String]) {
     self.init(name: name, hash: blob.sha256, size: blob.size, urls: urls)
   }
 }

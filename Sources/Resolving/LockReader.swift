@@ -30,12 +30,14 @@ extension Lock {
       packages: reader.elements(
         root, "packages", sortedBy: ["name", "architecture"], reader.package),
       archives: reader.elements(root, "archives", sortedBy: ["name"], reader.archive),
-      wheels: reader.elements(root, "wheels", sortedBy: ["name"], reader.wheel))
+      wheels: reader.elements(root, "wheels", sortedBy: ["name"], reader.wheel),
+      npm: root["npm"] == nil
+        ? [] : reader.elements(root, "npm", sortedBy: ["name"], reader.project))
     reader.only(
       root,
       [
         "schema", "recipe", "epoch", "environment", "repositories", "packages", "archives",
-        "wheels",
+        "wheels", "npm",
       ])
     let ids = Set(repositories.map(\.id))
     for (package, node) in zip(packages, root["packages"]?.array ?? [])
@@ -48,7 +50,7 @@ extension Lock {
 
 /// Takes values out of a lock's JSON and collects what is wrong; what it returns after a fault is
 /// never used.
-private final class LockReader {
+final class LockReader {
   let file: String
   private(set) var faults: [Diagnostic] = []
 

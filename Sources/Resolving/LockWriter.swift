@@ -12,6 +12,10 @@ extension Lock {
         object(environment.sorted { $0.key < $1.key }.map { ($0.key, quoted($0.value)) })
       ),
       ("epoch", "\(epoch)"),
+    ]
+    // A lock without such tools has no such line, so that it reads as it always did.
+    if !npm.isEmpty { members.append(("npm", npmText(npm))) }
+    members += [
       ("packages", list(packages, \.members)),
       ("recipe", quoted(recipe.hex)),
       ("repositories", list(repositories, \.members)),
@@ -54,7 +58,7 @@ extension Lock.Repository {
 }
 
 extension Lock.Blob {
-  fileprivate var json: String {
+  var json: String {
     object([("path", quoted(path)), ("sha256", quoted(sha256.hex)), ("size", "\(size)")])
   }
 }
@@ -67,14 +71,14 @@ private func list<Element>(
   return "[\n\(elements.map { "    " + object(members($0)) }.joined(separator: ",\n"))\n  ]"
 }
 
-private func array(_ elements: [String]) -> String { "[\(elements.joined(separator: ", "))]" }
+func array(_ elements: [String]) -> String { "[\(elements.joined(separator: ", "))]" }
 
-private func object(_ members: [(String, String)]) -> String {
+func object(_ members: [(String, String)]) -> String {
   "{\(members.map { "\(quoted($0.0)): \($0.1)" }.joined(separator: ", "))}"
 }
 
 /// A JSON string.
-private func quoted(_ text: String) -> String {
+func quoted(_ text: String) -> String {
   var quoted = "\""
   for scalar in text.unicodeScalars {
     switch scalar {

@@ -62,10 +62,13 @@ public struct Resolver: Sendable {
         recipe, old: (old?.archives ?? []).filter { isKept($0.name) })
       let wheels = try await lockWheels(
         recipe, old: (old?.wheels ?? []).filter { isKept($0.name) }, in: folder)
+      let npm = try await lockNPM(
+        recipe, packages, old: (old?.npm ?? []).filter { isKept($0.name) && isKept($0.package) },
+        in: folder)
       return Lock(
         recipe: recipe.digest, epoch: repositories.map(\.date).max() ?? 0,
         environment: recipe.environment, repositories: repositories, packages: packages,
-        archives: archives, wheels: wheels)
+        archives: archives, wheels: wheels, npm: npm)
     }
   }
 
@@ -78,7 +81,8 @@ public struct Resolver: Sendable {
   private func names(of update: Update, in old: Lock?) throws(ResolvingFailure) -> Set<String> {
     guard case .only(let names) = update, let old else { return [] }
     let known = Set(
-      old.packages.map(\.name) + old.archives.map(\.name) + old.wheels.map(\.name))
+      old.packages.map(\.name) + old.archives.map(\.name) + old.wheels.map(\.name)
+        + old.npm.flatMap { [$0.name, $0.package] })
     for name in names where !known.contains(name) {
       throw .notLocked(
         name: name,

@@ -32,6 +32,8 @@ public enum ResolvingFailure: Error, Sendable, Equatable, CustomStringConvertibl
     /// It speaks of another suite.
     case wrongSuite(asked: String, found: String)
     case wrongHash(expected: ContentHash, actual: ContentHash)
+    /// npm's form of a hash differs.
+    case wrongIntegrity(expected: String, actual: String)
     case wrongSize(expected: Int, actual: Int)
     /// It does not follow the format.
     case malformed(String)
@@ -66,6 +68,7 @@ extension ResolvingFailure.Distrust: CustomStringConvertible {
         + "; the mirror is stale or somebody replays old files"
     case .wrongSuite(let asked, let found): "it is of suite '\(found)', not of '\(asked)'"
     case .wrongHash(let expected, let actual): "its SHA-256 is \(actual), not \(expected)"
+    case .wrongIntegrity(let expected, let actual): "its hash is \(actual), not \(expected)"
     case .wrongSize(let expected, let actual): "it has \(actual) bytes, not \(expected)"
     case .malformed(let reason): "it is malformed: \(reason)"
     }

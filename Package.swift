@@ -140,7 +140,8 @@ let package = Package(
       name: "IsolationTests", dependencies: ["Isolation", "NamespaceProbe", "Support"],
       swiftSettings: ours),
     .testTarget(
-      name: "AssemblingTests", dependencies: ["Assembling", "Support"], swiftSettings: ours),
+      name: "AssemblingTests", dependencies: ["Assembling", "Resolving", "Fetching", "Support"],
+      swiftSettings: ours),
     .testTarget(name: "ImagingTests", dependencies: ["Imaging", "Support"], swiftSettings: ours),
     // Publishes once, to be broken off by tests.
     .executableTarget(

@@ -5,11 +5,11 @@ internal import SystemPackage
 
 /// Puts everything of a recipe but its packages into a root where these are configured.
 ///
-/// In this order: the system's settings, users' homes and groups, archives, wheels, files, units,
-/// runs, agents. Of each kind in the order of the recipe, so that later tables win.
+/// In this order: the system's settings, users' homes and groups, archives, wheels, npm's
+/// tools, files, units, runs, agents. Of each kind in the order of the recipe, so that later tables win.
 ///
 /// - Parameters:
-///   - store: holds the archives and wheels; a damaged one is removed from it.
+///   - store: holds archives, wheels and tarballs; a damaged one is removed from it.
 ///   - sandbox: its `root` is the folder that is filled; `[[run]]` commands run in it.
 ///   - buildID: what `BUILD_ID` in os-release becomes: 64 hexadecimal digits from the lock.
 /// - Throws: `FaultyRecipe`, `CustomiseFailure`, `RootFailure`, `BlobFailure`, `ArchiveFailure`,
@@ -70,6 +70,17 @@ private struct Customising {
           try WheelInstaller(root: root, store: store).install(wheel, pin)
         })
     }
+    if let npm = recipe.npm {
+      for tool in npm.tools {
+        let pin = try pin(of: tool)
+        steps.append(
+          Step(subject: "npm \(pin.package) \(pin.version)") {
+            try NPMInstaller(root: root, store: store).install(pin, npm)
+          })
+      }
+      steps.append(
+        Step(subject: "npm environment") { try installEnvironment(of: npm, in: root) })
+    }
     for file in recipe.files {
       steps.append(
         Step(subject: "file \(file.path)") {
@@ -103,6 +114,13 @@ private struct Customising {
     let name = wheel.package.prefix { $0 != "=" }
     guard let pin = lock.wheels.first(where: { folded($0.name) == folded(name) }) else {
       throw unlocked("wheel", String(name), wheel.position)
+    }
+    return pin
+  }
+
+  private func pin(of tool: Recipe.NPM.Tool) throws(FaultyRecipe) -> Lock.NPMProject {
+    guard let pin = lock.npm.first(where: { $0.package == tool.package }) else {
+      throw unlocked("npm package", tool.package, tool.position)
     }
     return pin
   }

@@ -10,6 +10,10 @@ public enum CustomiseFailure: Error, Sendable, Equatable, CustomStringConvertibl
   case unreadable(path: String, reason: String)
   /// An account file of the image has a line that is none.
   case malformed(path: String, line: Int)
+  /// A tarball of npm is not what the lock promises.
+  case wrongIntegrity(package: String, expected: String, actual: String)
+  /// A tool of npm has no file for one of its commands.
+  case noProgram(command: String, package: String, path: String)
   /// A `[[run]]` did not end with status 0; `output` holds the last lines that it printed.
   case run(name: String, ending: String, output: [String])
 
@@ -20,6 +24,10 @@ public enum CustomiseFailure: Error, Sendable, Equatable, CustomStringConvertibl
     case .unreadable(let path, let reason): "cannot read '\(path)': \(reason)"
     case .malformed(let path, let line):
       "cannot read '\(path)' of the image: line \(line) is malformed"
+    case .wrongIntegrity(let package, let expected, let actual):
+      "'\(package)' in the store is not what the lock names: its hash is \(actual), not \(expected)"
+    case .noProgram(let command, let package, let path):
+      "the command '\(command)' of '\(package)' has no program: '\(path)' is not there"
     case .run(let name, let ending, let output):
       "run '\(name)' failed: \(ending)"
         + (output.isEmpty ? "" : ":\n  " + output.joined(separator: "\n  "))

@@ -144,5 +144,6 @@ extension Lock {
   /// The files that a build needs of it.
   public var files: [Blob] {
     packages.map(\.deb) + archives.map(\.file) + wheels.map(\.file)
+      + npm.flatMap(\.packages).map(\.tarball)
   }
 }

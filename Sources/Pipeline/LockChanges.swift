@@ -1,3 +1,4 @@
+internal import Content
 internal import Model
 
 /// What differs between two locks, a line each, as `lock` shows it.
@@ -14,6 +15,7 @@ func changes(from old: Lock?, to new: Lock) -> [String] {
   lines += changes(
     from: old.wheels.map { ($0.name, $0.version, $0.file.sha256) },
     to: new.wheels.map { ($0.name, $0.version, $0.file.sha256) })
+  lines += changes(from: pins(of: old.npm), to: pins(of: new.npm))
   for repository in new.repositories {
     let before = old.repositories.first { $0.id == repository.id }
     if before?.date != repository.date { lines.append("~ repository \(repository.id)") }
@@ -22,6 +24,14 @@ func changes(from old: Lock?, to new: Lock) -> [String] {
 }
 
 private typealias Pin = (name: String, version: String, hash: ContentHash)
+
+/// A pin for each tool; its hash stands for all that comes with it.
+private func pins(of tools: [Lock.NPMProject]) -> [Pin] {
+  tools.map { tool in
+    let hashes = tool.packages.map { "\($0.path) \($0.tarball.sha256)" }
+    return (tool.package, tool.version, ContentHash(of: hashes.joined(separator: "\n")))
+  }
+}
 
 private func changes(from old: [Pin], to new: [Pin]) -> [String] {
   let before = Dictionary(old.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })

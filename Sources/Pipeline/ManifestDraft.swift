@@ -89,6 +89,11 @@ private func packages(of lock: Lock, on base: Recipe.Base) -> [Manifest.Package]
         type: .wheel, name: $0.name, version: $0.version, sha256: $0.file.sha256,
         size: $0.file.size, path: $0.file.path)
     }
+    + lock.npm.flatMap(\.packages).map {
+      Manifest.Package(
+        type: .npm, name: $0.name, version: $0.version, sha256: $0.tarball.sha256,
+        integrity: $0.integrity, size: $0.tarball.size, path: $0.tarball.path)
+    }
     + lock.archives.map {
       Manifest.Package(
         type: .archive, name: $0.name, version: String($0.file.sha256.hex.prefix(12)),

@@ -42,6 +42,7 @@ public func plan(_ source: RecipeSource, store: FilePath) throws -> Plan {
   add(
     "lock", .reused,
     "\(lock.packages.count) packages, \(lock.wheels.count) wheels, "
+      + (lock.npm.isEmpty ? "" : "\(lock.npm.count) tools of npm, ")
       + "\(lock.archives.count) archives")
 
   let files = lock.files

@@ -92,12 +92,22 @@ extension Form {
   static let variableName = word(
     "the name of an environment variable", first: "A-Za-z_", rest: "A-Za-z0-9_")
   static let npmPackage = Form(name: "a package such as '@scope/name@1.2.3'") { text in
-    let scope = text.hasPrefix("@") ? parts(of: text.dropFirst(), at: "/")[0] : "none"
-    let rest = text.hasPrefix("@") ? text.dropFirst(scope.utf8.count + 2) : text[...]
-    let name = rest.prefix { $0 != "@" }
-    return isWord(scope, first: "a-z0-9~-", rest: "a-z0-9._~-")
-      && isWord(name, first: "a-z0-9~-", rest: "a-z0-9._~-") && !rest.hasSuffix("@")
-      && !rest.contains(where: \.isWhitespace)
+    let end = text.dropFirst().firstIndex(of: "@") ?? text.endIndex
+    let range = text[end...].dropFirst()
+    return isNPMName(text[..<end]) && !text.hasSuffix("@") && text.utf8.count <= 512
+      && range.utf8.allSatisfy { $0 >= 32 && $0 < 127 && !"/:@\"'\\".utf8.contains($0) }
+  }
+  static let npmName = Form(name: "the name of a package such as '@scope/name'") {
+    isNPMName($0[...]) && $0.utf8.count <= 214
+  }
+  static let npmRegistry = Form(
+    name: "'default' or the address of a registry",
+    accepts: { $0 == "default" || Form.url.accepts($0) && $0.hasPrefix("http") },
+    hint: Form.url.hint)
+  static let nodeVersion = Form(name: "a version such as '20.18.0'") { text in
+    let numbers = parts(of: text[...], at: ".")
+    return numbers.count == 3
+      && numbers.allSatisfy { $0.utf8.count < 10 && isWord($0, first: "0-9", rest: "0-9") }
   }
 
   /// One of a few words.
@@ -239,4 +249,12 @@ private func isPlainPath(_ path: Substring) -> Bool {
   return path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { part in
     !part.isEmpty && part != "." && part != ".." && part.utf8.count <= 255
   }
+}
+
+/// Whether a text is the name of an npm package, with or without a scope.
+private func isNPMName(_ text: Substring) -> Bool {
+  let scope = text.hasPrefix("@") ? parts(of: text.dropFirst(), at: "/")[0] : "none"
+  let name = text.hasPrefix("@") ? text.dropFirst(scope.utf8.count + 2) : text
+  return isWord(scope, first: "a-z0-9~-", rest: "a-z0-9._~-")
+    && isWord(name, first: "a-z0-9~-", rest: "a-z0-9._~-")
 }

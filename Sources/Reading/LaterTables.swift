@@ -9,13 +9,6 @@ struct LaterTable {
 
 /// What is refused with a word of its own; to carry one out, move its check to a reading function.
 let laterTables = [
-  LaterTable(name: "npm", isArray: false) { fields, _ in
-    _ = fields.string("into", .imageFolder)
-    _ = fields.string("registry", .text)
-    _ = fields.strings("packages", .npmPackage)
-    _ = fields.strings("scripts", .npmPackage)
-    _ = fields.pairs("bin", key: .name, value: .npmPackage)
-  },
   LaterTable(name: "chromium", isArray: false) { fields, _ in
     _ = fields.string("source", .oneOf(["apt", "archive", "chrome-for-testing"]))
     _ = fields.string("version", .text)

@@ -39,11 +39,12 @@ struct RecipeReader {
     return Recipe(
       file: file, digest: ContentHash(of: []), image: image(), base: base(), packages: packages(),
       archives: tables("archive", archive), wheels: tables("wheel", wheel),
-      files: tables("file", file), users: tables("user", user), units: tables("unit", unit),
+      npm: npm, files: tables("file", file), users: tables("user", user),
+      units: tables("unit", unit),
       agents: tables("agent", agent), runs: tables("run", run))
   }
 
-  private static let single = ["image", "base", "packages"]
+  private static let single = ["image", "base", "packages", "npm"]
   private static let several = ["archive", "wheel", "file", "user", "unit", "agent", "run"]
 
   private func refuseUnknownTables() {

@@ -5,7 +5,9 @@ import Testing
 
 @testable import Resolving
 
-@Suite("What npm would pass over is an error", .enabled(if: hasTool("npm"), "needs npm"))
+@Suite(
+  "What npm would pass over is an error",
+  .enabled(if: isLong && hasTool("npm"), "takes npm and BUILD_SNAPSHOT_LONG_TESTS=1"))
 struct NPMFaultTests {
   private let codex = [("@openai/codex", "0.163.0")]
   private let claude = "@anthropic-ai/claude-code"

@@ -6,7 +6,9 @@ import Testing
 
 @testable import Resolving
 
-@Suite("The lock of npm's tools", .enabled(if: hasTool("npm"), "needs npm"))
+@Suite(
+  "The lock of npm's tools",
+  .enabled(if: isLong && hasTool("npm"), "takes npm and BUILD_SNAPSHOT_LONG_TESTS=1"))
 struct NPMLockTests {
   @Test("holds what the target needs, twice the same, and reads back")
   func lock() async throws {

@@ -9,6 +9,7 @@ struct BuildCommand: AsyncParsableCommand {
 
   @OptionGroup var recipe: RecipeOptions
   @OptionGroup var store: StoreOptions
+  @OptionGroup var sources: SourceOptions
   @OptionGroup var common: CommonOptions
 
   @Flag(name: .long, help: "Fail if the lock is missing or would change.")
@@ -49,7 +50,8 @@ struct BuildCommand: AsyncParsableCommand {
   func run() async throws {
     let request = BuildRequest(
       source: recipe.source, store: store.folder, isLocked: locked, isOffline: offline,
-      version: wantedVersion, publishes: !noPublish, output: output.map(absolute), jobs: jobs,
+      patience: sources.patience, version: wantedVersion, publishes: !noPublish,
+      output: output.map(absolute), jobs: jobs,
       keepsRoot: keepRoot, opensShell: debugShell, program: programVersion)
     try enteringNamespace { _ = try request.source.read() }
     try await running(common) { [common] progress in

@@ -39,6 +39,31 @@ struct StoreOptions: ParsableArguments {
   }
 }
 
+/// How long sources are waited for.
+struct SourceOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Give up on an answer of which nothing comes for so long.", valueName: "seconds"))
+  var timeout = 30
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Ask a source that fails so many times again.", valueName: "count"))
+  var retries = 4
+
+  func validate() throws {
+    if !(1...3600).contains(timeout) {
+      throw ValidationError("--timeout takes a number of seconds from 1 to 3600")
+    }
+    if !(0...100).contains(retries) {
+      throw ValidationError("--retries takes a number from 0 to 100")
+    }
+  }
+
+  var patience: Patience { Patience(stallLimit: .seconds(timeout), retries: retries) }
+}
+
 /// The recipe and the values that the command line gives it.
 struct RecipeOptions: ParsableArguments {
   @Argument(help: "The recipe, a TOML file.")

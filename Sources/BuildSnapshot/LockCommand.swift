@@ -10,6 +10,7 @@ struct LockCommand: AsyncParsableCommand {
 
   @OptionGroup var recipe: RecipeOptions
   @OptionGroup var store: StoreOptions
+  @OptionGroup var sources: SourceOptions
   @OptionGroup var common: CommonOptions
 
   @Flag(name: .customLong("update-all"), help: .hidden)
@@ -28,7 +29,8 @@ struct LockCommand: AsyncParsableCommand {
   func run() async throws {
     let request = LockRequest(
       source: recipe.source, store: store.folder,
-      update: updatesAll ? .all : update.isEmpty ? .nothing : .only(update), isLocked: locked)
+      update: updatesAll ? .all : update.isEmpty ? .nothing : .only(update), isLocked: locked,
+      patience: sources.patience)
     try await running(common) { [common] progress in
       let result = try await lock(request, events: progress.sink)
       progress.close()

@@ -23,7 +23,7 @@ public func build(
     recipe,
     LockRequest(
       source: request.source, store: request.store, isLocked: request.isLocked,
-      isOffline: request.isOffline),
+      isOffline: request.isOffline, patience: request.patience),
     events: events)
   let inputs = try BuildInputs(recipe: recipe, lock: locked.lock)
 
@@ -36,7 +36,8 @@ public func build(
   }
 
   let sources = try await Sources(
-    recipe, store: request.store, isOffline: request.isOffline, events: events)
+    recipe, store: request.store, isOffline: request.isOffline, patience: request.patience,
+    events: events)
   try await sources.fetcher.fetch(
     try await sources.resolver.downloads(of: inputs.lock, for: recipe))
   try Task.checkCancellation()

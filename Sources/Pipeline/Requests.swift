@@ -1,6 +1,19 @@
 public import Model
 public import SystemPackage
 
+/// How long to wait for sources that do not answer as they should.
+public struct Patience: Sendable {
+  /// An answer of which nothing more comes for so long counts as broken.
+  public var stallLimit: Duration
+  /// How many times a source that fails is asked again.
+  public var retries: Int
+
+  public init(stallLimit: Duration = .seconds(30), retries: Int = 4) {
+    self.stallLimit = stallLimit
+    self.retries = retries
+  }
+}
+
 /// What `build` shall do.
 public struct BuildRequest: Sendable {
   public var source: RecipeSource
@@ -9,6 +22,7 @@ public struct BuildRequest: Sendable {
   public var isLocked: Bool
   /// Use only what the store holds.
   public var isOffline: Bool
+  public var patience: Patience
   /// The version to publish, `YYYYMMDD.NNN`; nil: today's next.
   public var version: String?
   public var publishes: Bool
@@ -25,13 +39,15 @@ public struct BuildRequest: Sendable {
 
   public init(
     source: RecipeSource, store: FilePath, isLocked: Bool = false, isOffline: Bool = false,
-    version: String? = nil, publishes: Bool = true, output: FilePath? = nil, jobs: Int? = nil,
+    patience: Patience = Patience(), version: String? = nil, publishes: Bool = true,
+    output: FilePath? = nil, jobs: Int? = nil,
     keepsRoot: Bool = false, opensShell: Bool = false, program: String
   ) {
     self.source = source
     self.store = store
     self.isLocked = isLocked
     self.isOffline = isOffline
+    self.patience = patience
     self.version = version
     self.publishes = publishes
     self.output = output
@@ -78,16 +94,18 @@ public struct LockRequest: Sendable {
   /// Fail if the lock is missing or would change.
   public var isLocked: Bool
   public var isOffline: Bool
+  public var patience: Patience
 
   public init(
     source: RecipeSource, store: FilePath, update: Update = .nothing, isLocked: Bool = false,
-    isOffline: Bool = false
+    isOffline: Bool = false, patience: Patience = Patience()
   ) {
     self.source = source
     self.store = store
     self.update = update
     self.isLocked = isLocked
     self.isOffline = isOffline
+    self.patience = patience
   }
 }
 

@@ -11,11 +11,15 @@ struct Sources: Sendable {
   let resolver: Resolver
 
   init(
-    _ recipe: Recipe, store: FilePath, isOffline: Bool, events: @escaping EventSink
+    _ recipe: Recipe, store: FilePath, isOffline: Bool, patience: Patience,
+    events: @escaping EventSink
   ) async throws {
     blobs = try BlobStore(store: store)
     var settings = Fetcher.Settings(environment: environmentVariables())
     settings.isOffline = isOffline
+    settings.stallLimit = patience.stallLimit
+    settings.connectLimit = min(settings.connectLimit, patience.stallLimit)
+    settings.retries = patience.retries
     let scratch = store.appending("tmp")
     if recipe.base.mirror == .host {
       // The host's own sources are reached as the host's apt reaches them.

@@ -4,8 +4,7 @@ import SystemPackage
 
 /// The program under test, as SwiftPM built it beside the test bundle.
 struct Program {
-  static let path = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-    .appendingPathComponent("build-snapshot").path
+  static let path = builtProgram("build-snapshot")
 
   var folder: FilePath
   var environment: [String: String] = [:]

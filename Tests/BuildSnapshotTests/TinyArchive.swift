@@ -1,0 +1,40 @@
+import Foundation
+import Support
+import SystemPackage
+
+/// The signed repository of a tiny distribution, made once for all tests: its folder and keyring.
+///
+/// It goes when the tests end; a test never changes it, but lets its own server answer otherwise.
+struct TinyArchive {
+  /// What a mirror serves under `/`.
+  let folder: FilePath
+  let keyring: FilePath
+
+  /// The one for all tests; a failure fails each of them.
+  static func shared() throws -> TinyArchive { try made.get() }
+
+  private static let made = Result { try TinyArchive() }
+
+  private init() throws {
+    let scratch = try TemporaryFolder()
+    let repository = try AptRepository(suite: "jammy", pockets: [])
+    try FileManager.default.createDirectory(
+      atPath: (scratch / "debs").string, withIntermediateDirectories: true)
+    for deb in try TinyDistribution(in: scratch / "debs").debs { try repository.add(deb: deb) }
+    try repository.publish()
+    let kept = FileManager.default.temporaryDirectory.path + "/build-snapshot-test-\(getpid())-tiny"
+    atexit { removeArchiveOfThisProcess() }
+    try FileManager.default.createDirectory(atPath: kept, withIntermediateDirectories: true)
+    (folder, keyring) = (FilePath(kept + "/archive"), FilePath(kept + "/keyring.gpg"))
+    let published = String(repository.url.dropFirst("file://".count))
+    try FileManager.default.moveItem(atPath: published, toPath: folder.string)
+    try FileManager.default.copyItem(atPath: repository.keyring.string, toPath: keyring.string)
+  }
+}
+
+/// Runs when the tests' process ends: what is shared has no last reference.
+private func removeArchiveOfThisProcess() {
+  let kept = FileManager.default.temporaryDirectory.path + "/build-snapshot-test-\(getpid())-tiny"
+  // Nobody is left to be told.
+  try? FileManager.default.removeItem(atPath: kept)
+}

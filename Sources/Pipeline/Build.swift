@@ -38,6 +38,7 @@ public func build(
   let sources = try await Sources(
     recipe, store: request.store, isOffline: request.isOffline, patience: request.patience,
     events: events)
+  defer { sources.close() }
   try await sources.fetcher.fetch(
     try await sources.resolver.downloads(of: inputs.lock, for: recipe))
   try Task.checkCancellation()
@@ -50,8 +51,19 @@ public func build(
 /// Takes the lock that keeps a second build of the same image away.
 private func lockBuild(of name: String, in store: FilePath) throws -> FileLock {
   let folder = store.appending("locks")
-  try makeFolder(folder)
+  do { try makeFolder(folder) } catch let reason {
+    throw UnusableStore(store: store, reason: reason)
+  }
   return try FileLock(folder.appending(name + ".lock"), for: "a build of '\(name)'")
+}
+
+/// A store in which nothing can be made.
+struct UnusableStore: Error, CustomStringConvertible {
+  var store: FilePath
+  var reason: Errno
+  var description: String {
+    "cannot use the store '\(store)': \(reason); name another one with --store"
+  }
 }
 
 private func readVersion(_ text: String) throws -> Version {

@@ -27,6 +27,7 @@ func lock(
   let sources = try await Sources(
     recipe, store: request.store, isOffline: request.isOffline, patience: request.patience,
     events: events)
+  defer { sources.close() }
   let new = try await sources.resolver.resolve(recipe, old: old, update: update(of: request))
   let changes = changes(from: old, to: new)
   if !changes.isEmpty {

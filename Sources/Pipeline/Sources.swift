@@ -9,18 +9,23 @@ struct Sources: Sendable {
   let blobs: BlobStore
   let fetcher: Fetcher
   let resolver: Resolver
+  private let scratch: WorkFolder
 
   init(
     _ recipe: Recipe, store: FilePath, isOffline: Bool, patience: Patience,
     events: @escaping EventSink
   ) async throws {
     blobs = try BlobStore(store: store)
+    let work = try WorkFolder(in: store)
+    var isDone = false
+    // What cannot be removed now is swept by the next build; so in `close`.
+    defer { if !isDone { try? work.remove() } }
     var settings = Fetcher.Settings(environment: environmentVariables())
     settings.isOffline = isOffline
     settings.stallLimit = patience.stallLimit
     settings.connectLimit = min(settings.connectLimit, patience.stallLimit)
     settings.retries = patience.retries
-    let scratch = store.appending("tmp")
+    let scratch = work.path
     if recipe.base.mirror == .host {
       // The host's own sources are reached as the host's apt reaches them.
       let plain = Fetcher(store: blobs, settings: settings, events: events)
@@ -29,5 +34,10 @@ struct Sources: Sendable {
     }
     fetcher = Fetcher(store: blobs, settings: settings, events: events)
     resolver = try Resolver(scratch: scratch, store: store, transport: fetcher, events: events)
+    self.scratch = work
+    isDone = true
   }
+
+  /// Removes what the resolver worked on.
+  func close() { try? scratch.remove() }  // see `init`
 }

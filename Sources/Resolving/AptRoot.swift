@@ -70,6 +70,11 @@ struct AptRoot: Sendable {
       "apt-get", ["--yes", "--print-uris", "install", "--"] + names,
       environment: .clean(["APT_CONFIG": folder.appending("apt.conf").string]))
     guard result.isSuccess else {
+      // Of which the recipe is innocent; apt speaks English in a clean environment.
+      let fullDisk = "No space left on device"
+      if result.errors.contains(fullDisk) {
+        throw ResolvingFailure.io(operation: "write in", path: folder.string, reason: fullDisk)
+      }
       if result.exitStatus == 100 { throw AptRefusal(output: result.output, errors: result.errors) }
       throw result.failure(of: "apt-get")
     }

@@ -16,10 +16,18 @@ struct Program {
     try runTool(Self.path, arguments, environment: environment, folder: folder.string)
   }
 
-  /// Starts it with progress as JSON lines and sends a signal when a phase begins.
+  /// Runs it and sends a signal when a phase begins.
   ///
   /// - Returns: how it ended; `errors` holds all progress lines.
   func run(_ arguments: [String], sending number: Int32, when phase: String) throws -> ToolResult {
+    let running = try start(arguments)
+    try running.wait(for: phase)
+    running.send(number)
+    return running.end()
+  }
+
+  /// Starts it with progress as JSON lines.
+  func start(_ arguments: [String]) throws -> RunningProgram {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: Self.path)
     process.arguments = arguments + ["--progress", "json"]
@@ -29,21 +37,43 @@ struct Program {
     process.standardError = pipe
     process.standardOutput = FileHandle.nullDevice
     try process.run()
-    var seen = Data()
-    var isSent = false
-    while true {
-      let piece = pipe.fileHandleForReading.availableData
-      if piece.isEmpty { break }
+    return RunningProgram(process: process, pipe: pipe.fileHandleForReading)
+  }
+}
+
+/// The program at work.
+final class RunningProgram {
+  private let process: Process
+  private let pipe: FileHandle
+  private var seen = Data()
+
+  init(process: Process, pipe: FileHandle) { (self.process, self.pipe) = (process, pipe) }
+
+  /// Reads progress until a phase begins.
+  func wait(for phase: String) throws {
+    while !String(decoding: seen, as: UTF8.self).contains("\"phase\":\"\(phase)\"") {
+      let piece = pipe.availableData
+      if piece.isEmpty { throw EndedEarly(phase: phase, result: end()) }
       seen += piece
-      if !isSent, String(decoding: seen, as: UTF8.self).contains("\"phase\":\"\(phase)\"") {
-        isSent = true
-        kill(process.processIdentifier, number)
-      }
     }
+  }
+
+  func send(_ number: Int32) { kill(process.processIdentifier, number) }
+
+  /// Waits for its end.
+  func end() -> ToolResult {
+    seen += pipe.readDataToEndOfFile()
     process.waitUntilExit()
     let status = process.terminationStatus
     return ToolResult(
       status: process.terminationReason == .uncaughtSignal ? -status : status, output: "",
       errors: String(decoding: seen, as: UTF8.self))
   }
+}
+
+/// The program ended before a phase began.
+struct EndedEarly: Error, CustomStringConvertible {
+  var phase: String
+  var result: ToolResult
+  var description: String { "ended before '\(phase)': status \(result.status): \(result.errors)" }
 }

@@ -98,7 +98,11 @@ final class World {
   }
 
   /// Expects that only blobs, locks and whole versions are in the store.
-  func expectNoDebris(at place: SourceLocation = #_sourceLocation) throws {
+  ///
+  /// - Parameter partialBlobs: whether what came of a blob may stay for the next build.
+  func expectNoDebris(partialBlobs: Bool = false, at place: SourceLocation = #_sourceLocation)
+    throws
+  {
     for name in ["work", "staging", "tmp"] {
       #expect(try names(in: name) == [], "\(name)", sourceLocation: place)
     }
@@ -108,6 +112,7 @@ final class World {
         files == ["manifest.json", "packages.txt", "recipe.lock", "rootfs.ext4"],
         sourceLocation: place)
     }
+    if partialBlobs { return }
     let parts = try names(in: "blobs/sha256").flatMap { try names(in: "blobs/sha256/\($0)") }
     #expect(parts.allSatisfy { $0.count == 64 }, "\(parts)", sourceLocation: place)
   }
@@ -118,6 +123,29 @@ final class World {
     guard FileManager.default.fileExists(atPath: path) else { return [] }
     return try FileManager.default.contentsOfDirectory(atPath: path).sorted()
   }
+
+  /// Forgets lock, images and blobs, so that a build has all to do again; what was in progress stays.
+  func forget() throws {
+    for path in [lockFile, store.appending("images"), store.appending("blobs")]
+    where FileManager.default.fileExists(atPath: path.string) {
+      try FileManager.default.removeItem(atPath: path.string)
+    }
+  }
+
+  /// The same recipe and lock in another folder, for another store.
+  func twin() throws -> World {
+    let twin = try World(server: server)
+    try FileManager.default.copyItem(atPath: lockFile.string, toPath: twin.lockFile.string)
+    return twin
+  }
+
+  /// The file behind a path of the server.
+  func served(_ path: String) -> FilePath {
+    archive.folder.pushing(FilePath(String(path.dropFirst())))
+  }
+
+  /// A package's deb.
+  func pool(_ name: String) -> FilePath { served(debPath(name)) }
 
   /// The path of a package's deb on the server.
   func debPath(_ name: String) -> String {

@@ -1,0 +1,82 @@
+import Foundation
+import Support
+import SystemPackage
+import Testing
+
+/// Equal inputs give equal images, whatever differs around a build.
+@Suite(
+  "Two builds of one lock",
+  .enabled(if: canBuild, "needs root and gpg, dpkg-deb, unshare, e2fsck"))
+struct SameBytesTests {
+  @Test("are the same bytes: other folder, store, umask, zone, language, number of threads")
+  func otherSurroundings() throws {
+    let first = try World()
+    let disk = try first.build("--jobs", "1")
+    let second = try first.twin()
+    let line = "umask 077; exec \"$0\" \"$@\""
+    let result = try runTool(
+      "sh", ["-c", line, Program.path] + second.arguments("build", ["--jobs", "4"]),
+      environment: ["TZ": "Asia/Tokyo", "LANG": "de_DE.UTF-8", "LC_ALL": "de_DE.UTF-8"],
+      folder: second.folder.path.string)
+    try #require(result.status == 0, "\(result.errors)")
+    try expectSame(disk, FilePath(String(result.output.dropLast())))
+  }
+
+  @Test("are the same bytes at another time", .enabled(if: hasTool("faketime"), "needs faketime"))
+  func otherTime() throws {
+    let first = try World()
+    let disk = try first.build()
+    let second = try first.twin()
+    let result = try runTool(
+      "faketime", ["-f", "+400d", Program.path] + second.arguments(),
+      folder: second.folder.path.string)
+    try #require(result.status == 0, "\(result.errors)")
+    try expectSame(disk, FilePath(String(result.output.dropLast())))
+  }
+
+  @Test("are the same bytes for root and for a plain user")
+  func plainUser() throws {
+    let first = try World()
+    let disk = try first.build()
+    let second = try first.twin()
+    let scratch = second.folder
+    let accounts = try String(contentsOfFile: "/etc/passwd", encoding: .utf8)
+    try scratch.write("passwd", accounts + "probe:x:4242:4242::/nonexistent:/bin/sh\n")
+    try scratch.write("ids", "probe:300000:65536\n")
+    let line = """
+      mount --bind passwd /etc/passwd && mount --bind ids /etc/subuid &&
+      mount --bind ids /etc/subgid && chown -R 4242:4242 . &&
+      exec setpriv --reuid 4242 --regid 4242 --clear-groups "$@"
+      """
+    let result = try runTool(
+      "unshare", ["-m", "sh", "-c", line, "sh", Program.path] + second.arguments(),
+      environment: ["HOME": "/nonexistent"], folder: scratch.path.string)
+    try #require(result.status == 0, "\(result.errors)")
+    try expectSame(disk, FilePath(String(result.output.dropLast())))
+    try second.expectNoDebris()
+  }
+}
+
+/// Expects two images of the same bytes; else shows the first entries that differ.
+private func expectSame(
+  _ first: FilePath, _ second: FilePath, at place: SourceLocation = #_sourceLocation
+) throws {
+  guard try sha256(first) != sha256(second) else { return }
+  var trees: [String] = []
+  let scratch = try TemporaryFolder()
+  for (name, disk) in [("first", first), ("second", second)] {
+    _ = try runTool(
+      "sh",
+      [
+        "-c",
+        "mkdir $1.tree && debugfs -R \"rdump / $1.tree\" \"$2\" 2>/dev/null; cd $1.tree && "
+          + "find . -printf '%p %y %m %U:%G %T@ %l ' -exec sh -c "
+          + "'test -f \"$1\" && sha256sum < \"$1\" || echo' _ {} \\; | sort > ../$1; "
+          + "dumpe2fs -h \"$2\" >> ../$1 2>/dev/null",
+        "sh", name, disk.string,
+      ], folder: scratch.path.string)
+    trees.append(name)
+  }
+  let difference = try runTool("diff", trees, folder: scratch.path.string).output
+  Issue.record("the images differ:\n\(difference.prefix(4000))", sourceLocation: place)
+}

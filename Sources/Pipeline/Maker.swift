@@ -57,11 +57,12 @@ struct Maker: Sendable {
       try addUsers(recipe.users, to: sandbox.root, epoch: inputs.lock.epoch)
     }
     try Task.checkCancellation()
+    // Before the recipe's own files come: these may replace what packages brought.
+    let findings = try packageFindings(in: sandbox)
+    guard findings.isEmpty else { throw FaultyPackages(findings: findings) }
     try customise(
       recipe, inputs.lock, from: blobs, in: sandbox, buildID: inputs.lockHash.hex, events: events)
     try Task.checkCancellation()
-    let findings = try packageFindings(in: sandbox)
-    guard findings.isEmpty else { throw FaultyPackages(findings: findings) }
     _ = try normalise(sandbox.root, epoch: inputs.lock.epoch, events: events)
   }
 

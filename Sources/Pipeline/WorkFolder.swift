@@ -13,9 +13,7 @@ struct WorkFolder: Sendable {
     let work = store.appending("work")
     try makeFolder(work)
     try sweep(work)
-    let id = String(UInt64.random(in: 0...UInt64.max), radix: 36)
-    path = work.appending(id)
-    lock = try FileLock(lockFile(of: path), for: "a build")
+    (path, lock) = try newFolder(in: work)
     try makeFolder(path)
   }
 
@@ -28,6 +26,20 @@ struct WorkFolder: Sendable {
 }
 
 private func lockFile(of folder: FilePath) -> FilePath { FilePath(folder.string + ".lock") }
+
+/// A name that no other build has, and its lock.
+///
+/// A sweeper may take our lock's file for a stale one before we hold it: then we try another name.
+private func newFolder(in work: FilePath) throws -> (FilePath, FileLock) {
+  while true {
+    let path = work.appending(String(UInt64.random(in: 0...UInt64.max), radix: 36))
+    let file = lockFile(of: path)
+    do {
+      let lock = try FileLock(file, for: "a build")
+      if try names(in: work).contains(file.lastComponent?.string ?? "") { return (path, lock) }
+    } catch LockFailure.held { continue }
+  }
+}
 
 private func sweep(_ work: FilePath) throws {
   let names = Set(try names(in: work).map { $0.hasSuffix(".lock") ? String($0.dropLast(5)) : $0 })

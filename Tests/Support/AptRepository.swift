@@ -44,6 +44,8 @@ public final class AptRepository {
   public let architecture: String
   /// The pockets beside the suite itself.
   public let pockets: [String]
+  /// The first has the packages; the others are empty.
+  public let components: [String]
   /// `file` address of the base of the suite and, for Ubuntu, of its pockets.
   public var url: String { "file://" + folder.path.appending("archive").string }
   /// `file` address of the base of the pocket `security`.
@@ -56,9 +58,10 @@ public final class AptRepository {
 
   public init(
     suite: String = "jammy", layout: Layout = .ubuntu, pockets: [String] = ["updates", "security"],
-    architecture: String = "amd64"
+    architecture: String = "amd64", components: [String] = ["main"]
   ) throws {
     self.suite = suite
+    self.components = components
     self.layout = layout
     self.pockets = pockets
     self.architecture = architecture
@@ -129,23 +132,26 @@ public final class AptRepository {
     }
     let dists = dists(of: pocket)
     var sums = ""
-    let plain = "main/binary-\(architecture)/Packages"
-    for (suffix, tool) in [("", nil), (".gz", "gzip"), (".xz", "xz")] {
-      var bytes = Array(index.utf8)
-      if let tool {
-        let result = try pipe(tool, tool == "gzip" ? ["-cn"] : ["-c"], bytes)
-        bytes = result
+    for component in components {
+      let text = component == components.first ? index : ""
+      let plain = "\(component)/binary-\(architecture)/Packages"
+      for (suffix, tool) in [("", nil), (".gz", "gzip"), (".xz", "xz")] {
+        var bytes = Array(text.utf8)
+        if let tool {
+          let result = try pipe(tool, tool == "gzip" ? ["-cn"] : ["-c"], bytes)
+          bytes = result
+        }
+        let hash = ContentHash(of: bytes)
+        sums += " \(hash) \(bytes.count) \(plain)\(suffix)\n"
+        if faults.hasWrongIndexHash, !bytes.isEmpty { bytes[bytes.count / 2] ^= 1 }
+        if faults.hasWrongIndexSize { bytes += [10] }
+        // As real mirrors do: the uncompressed index is named in the Release file, but not there.
+        if suffix.isEmpty { continue }
+        try write(bytes, to: dists.pushing(FilePath(plain + suffix)))
+        try write(
+          bytes,
+          to: dists.pushing(FilePath("\(component)/binary-\(architecture)/by-hash/SHA256/\(hash)")))
       }
-      let hash = ContentHash(of: bytes)
-      sums += " \(hash) \(bytes.count) \(plain)\(suffix)\n"
-      if faults.hasWrongIndexHash { bytes[bytes.count / 2] ^= 1 }
-      if faults.hasWrongIndexSize { bytes += [10] }
-      // As real mirrors do: the uncompressed index is named in the Release file, but not there.
-      if suffix.isEmpty { continue }
-      try write(bytes, to: dists.pushing(FilePath(plain + suffix)))
-      try write(
-        bytes,
-        to: dists.pushing(FilePath("main/binary-\(architecture)/by-hash/SHA256/\(hash)")))
     }
     let shown = faults.suite ?? name(of: pocket)
     let release = """
@@ -156,7 +162,7 @@ public final class AptRepository {
       Date: \(mailDate(date))
       \(validUntil.map { "Valid-Until: \(mailDate($0))\n" } ?? "")Acquire-By-Hash: yes
       Architectures: \(architecture)
-      Components: main
+      Components: \(components.joined(separator: " "))
       Description: made by a test
       SHA256:
       \(sums)

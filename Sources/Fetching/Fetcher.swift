@@ -123,7 +123,7 @@ public struct Fetcher: Transport {
     } catch BlobFailure.missing {
       return false
     } catch let failure as BlobFailure where failure.isDamage {
-      events(.note("'\(download.name)' was damaged in the store and is fetched again: \(failure)"))
+      events(.note("'\(download.name)' in the store is damaged and was removed: \(failure)"))
       return false
     }
   }

@@ -32,7 +32,7 @@ struct Fields {
   func finish() {
     var misspelt: [String] = []
     for entry in table.entries where !known.contains(entry.key) {
-      let near = nearest(to: entry.key, among: known)
+      let near = nearestName(to: entry.key, among: known)
       if let near { misspelt.append(near) }
       report.add(
         entry.position, "unknown key '\(entry.key)' in \(name)",

@@ -176,7 +176,7 @@ extension Form {
         }
         guard !unitSuffixes.contains(where: { name.hasSuffix($0) }) else { return nil }
         guard let dot = name.lastIndex(of: ".") else { return "did you mean '\(name).service'?" }
-        return nearest(to: String(name[dot...]), among: unitSuffixes)
+        return nearestName(to: String(name[dot...]), among: unitSuffixes)
           .map { "did you mean '\(name[..<dot])\($0)'?" }
           ?? "it ends with '.service', '.socket', '.timer' or the like"
       })

@@ -90,5 +90,5 @@ extension RecipeReader {
 extension Form {
   fileprivate static let mirror = Form(
     name: "'host' or an address", accepts: { $0 == "host" || Form.url.accepts($0) },
-    hint: { Form.url.hint($0) ?? Reading.suggestion(for: $0, among: ["host"]) })
+    hint: { Form.url.hint($0) ?? Model.suggestion(for: $0, among: ["host"]) })
 }

@@ -46,7 +46,7 @@ struct PackageCatalog: Sendable {
     if providers.isEmpty {
       return Diagnostic(
         at: position, "there is no package '\(wanted.name)' in \(places)",
-        hint: suggestion(for: wanted.name, among: names).map { "did you mean '\($0)'?" })
+        hint: suggestion(for: wanted.name, among: names))
     }
     return Diagnostic(
       at: position, "'\(wanted.name)' is not a package but provided by several",

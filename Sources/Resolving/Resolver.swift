@@ -86,7 +86,7 @@ public struct Resolver: Sendable {
     for name in names where !known.contains(name) {
       throw .notLocked(
         name: name,
-        hint: suggestion(for: name, among: known).map { "did you mean '\($0)'?" })
+        hint: suggestion(for: name, among: known))
     }
     return Set(names)
   }

@@ -112,7 +112,7 @@ struct FetcherTests {
     #expect(notes.count == 1)
     #expect(
       notes.first?.hasPrefix(
-        "'thing a' was damaged in the store and is fetched again: blob '\(download.hash)' "
+        "'thing a' in the store is damaged and was removed: blob '\(download.hash)' "
           + "holds other bytes") == true)
   }
 

@@ -81,6 +81,12 @@ let package = Package(
       ],
       swiftSettings: ours),
     .target(
+      name: "Verifying",
+      dependencies: [
+        "Model", "Isolation", .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: ours),
+    .target(
       name: "Publishing",
       dependencies: [
         "Model", "Content", "CLinux", .product(name: "Crypto", package: "swift-crypto"),
@@ -91,7 +97,8 @@ let package = Package(
     .target(
       name: "Pipeline",
       dependencies: [
-        "Reading", "Resolving", "Fetching", "Isolation", "Assembling", "Imaging", "Publishing",
+        "Reading", "Resolving", "Fetching", "Isolation", "Assembling", "Imaging", "Verifying",
+        "Publishing",
       ],
       swiftSettings: ours),
     .executableTarget(
@@ -142,6 +149,8 @@ let package = Package(
     .testTarget(
       name: "AssemblingTests", dependencies: ["Assembling", "Resolving", "Fetching", "Support"],
       swiftSettings: ours),
+    .testTarget(
+      name: "VerifyingTests", dependencies: ["Verifying", "Support"], swiftSettings: ours),
     .testTarget(name: "ImagingTests", dependencies: ["Imaging", "Support"], swiftSettings: ours),
     // Publishes once, to be broken off by tests.
     .executableTarget(

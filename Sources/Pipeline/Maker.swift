@@ -22,6 +22,7 @@ struct Maker: Sendable {
     let sandbox = Sandbox(root: root, hostname: inputs.recipe.image.hostname)
     do {
       try await assemble(in: sandbox)
+      try checkPrograms(in: sandbox)
       let staging = try catalog.stage(inputs.recipe.image.name)
       let (image, facts) = try writeDisk(of: root, to: staging.disk)
       let result = try release(

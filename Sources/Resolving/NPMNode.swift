@@ -1,4 +1,9 @@
-internal import Model
+public import Model
+
+/// The version of Node that the tools of `[npm]` meet in an image; nil when nothing says it.
+public func nodeVersion(of recipe: Recipe, packages: [Lock.Package]) -> String? {
+  nodeVersion(of: recipe, packages)?.description
+}
 
 /// The version of Node that an image will have: what `[npm]` says, or the wheel, archive or package
 /// that brings it; nil when nothing does.

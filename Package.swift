@@ -95,6 +95,14 @@ let package = Package(
       swiftSettings: ours),
 
     .target(
+      name: "Verifying",
+      dependencies: [
+        "Model", "Content", "Isolation", "Terminal",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: ours),
+
+    .target(
       name: "Pipeline",
       dependencies: [
         "Reading", "Resolving", "Fetching", "Isolation", "Assembling", "Imaging", "Verifying",
@@ -164,6 +172,9 @@ let package = Package(
       dependencies: ["Publishing", "Model", "Content", "Support", "PublishOnce"],
       swiftSettings: ours),
     .testTarget(name: "PipelineTests", dependencies: ["Pipeline", "Support"], swiftSettings: ours),
+    .testTarget(
+      name: "VerifyingTests", dependencies: ["Verifying", "Imaging", "Support"],
+      swiftSettings: ours),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal", "Support"], swiftSettings: ours),
     .testTarget(
       name: "AgentHTTPTests", dependencies: ["AgentHTTP", "Support"], swiftSettings: ours),

@@ -134,15 +134,19 @@ extension Manifest {
     public var result: Result
     public var tool: String?
     public var summary: String?
+    /// How long it took: with the summary the only facts of a manifest that differ between builds.
+    public var seconds: Double?
 
     public init(
-      id: String, phase: Phase, result: Result, tool: String? = nil, summary: String? = nil
+      id: String, phase: Phase, result: Result, tool: String? = nil, summary: String? = nil,
+      seconds: Double? = nil
     ) {
       self.id = id
       self.phase = phase
       self.result = result
       self.tool = tool
       self.summary = summary
+      self.seconds = seconds
     }
   }
 

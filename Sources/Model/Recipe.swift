@@ -20,13 +20,19 @@ public struct Recipe: Sendable, Equatable {
   public var units: [Unit]
   public var agents: [Agent]
   public var runs: [Run]
+  public var budget: Budget?
+  public var tests: [Test]
+  /// Nil: the image is not booted before it is published.
+  public var boot: Boot?
+  public var allowances: [Allowance]
 
   public init(
     file: String, digest: ContentHash, environment: [String: String] = [:], image: Image,
     base: Base, packages: Packages, archives: [Archive] = [], wheels: [Wheel] = [],
     npm: NPM? = nil, files: [File] = [], users: [User] = [], units: [Unit] = [],
     agents: [Agent] = [],
-    runs: [Run] = []
+    runs: [Run] = [], budget: Budget? = nil, tests: [Test] = [], boot: Boot? = nil,
+    allowances: [Allowance] = []
   ) {
     self.file = file
     self.digest = digest
@@ -42,6 +48,10 @@ public struct Recipe: Sendable, Equatable {
     self.units = units
     self.agents = agents
     self.runs = runs
+    self.budget = budget
+    self.tests = tests
+    self.boot = boot
+    self.allowances = allowances
   }
 }
 

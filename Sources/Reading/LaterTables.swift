@@ -16,25 +16,6 @@ let laterTables = [
     _ = fields.string("sha256", .sha256)
     _ = fields.string("into", .imageFolder)
   },
-  LaterTable(name: "test", isArray: true) { fields, reader in
-    _ = fields.required("name", .text)
-    _ = reader.command("run", &fields)
-    _ = fields.boolean("pty")
-    _ = fields.string("expect", .anyText)
-    _ = fields.string("stage", .oneOf(["root", "boot"]))
-  },
-  LaterTable(name: "boot", isArray: false) { fields, _ in
-    _ = fields.string("cmdline", .text)
-    _ = fields.size("memory", in: (64 << 20)...(1 << 40))
-    _ = fields.string("cpu", .name)
-    _ = fields.string("kernel", .hostPath)
-    _ = fields.string("ready", .unit(isPattern: false))
-    _ = fields.strings("health", .text)
-  },
-  LaterTable(name: "budget", isArray: false) { fields, _ in
-    _ = fields.size("free", in: 0...(8 << 40))
-    _ = fields.integer("free_inodes", in: 0...Int(UInt32.max))
-  },
   LaterTable(name: "publish", isArray: false) { fields, _ in
     _ = fields.integer("keep", in: 1...10_000)
     _ = fields.string("expires", .duration)

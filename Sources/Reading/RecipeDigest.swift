@@ -4,6 +4,7 @@ internal import Model
 /// Keys whose values are paths of the host.
 private let localKeys: Set<String> = [
   "base.keyring", "archive.source", "file.source", "unit.source", "agent.source", "agent.unit",
+  "boot.kernel", "boot.initrd",
 ]
 
 /// The hash of a merged and expanded recipe's content.

@@ -41,11 +41,14 @@ struct RecipeReader {
       archives: tables("archive", archive), wheels: tables("wheel", wheel),
       npm: npm, files: tables("file", file), users: tables("user", user),
       units: tables("unit", unit),
-      agents: tables("agent", agent), runs: tables("run", run))
+      agents: tables("agent", agent), runs: tables("run", run), budget: budget,
+      tests: tables("test", test), boot: boot, allowances: tables("allow", allowance))
   }
 
-  private static let single = ["image", "base", "packages", "npm"]
-  private static let several = ["archive", "wheel", "file", "user", "unit", "agent", "run"]
+  private static let single = ["image", "base", "packages", "npm", "budget", "boot"]
+  private static let several = [
+    "archive", "wheel", "file", "user", "unit", "agent", "run", "test", "allow",
+  ]
 
   private func refuseUnknownTables() {
     let later = laterTables.map(\.name)

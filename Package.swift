@@ -81,12 +81,6 @@ let package = Package(
       ],
       swiftSettings: ours),
     .target(
-      name: "Verifying",
-      dependencies: [
-        "Model", "Isolation", .product(name: "SystemPackage", package: "swift-system"),
-      ],
-      swiftSettings: ours),
-    .target(
       name: "Publishing",
       dependencies: [
         "Model", "Content", "CLinux", .product(name: "Crypto", package: "swift-crypto"),
@@ -157,8 +151,6 @@ let package = Package(
     .testTarget(
       name: "AssemblingTests", dependencies: ["Assembling", "Resolving", "Fetching", "Support"],
       swiftSettings: ours),
-    .testTarget(
-      name: "VerifyingTests", dependencies: ["Verifying", "Support"], swiftSettings: ours),
     .testTarget(name: "ImagingTests", dependencies: ["Imaging", "Support"], swiftSettings: ours),
     // Publishes once, to be broken off by tests.
     .executableTarget(

@@ -6,6 +6,7 @@ internal import SystemPackage
 /// Brings unpacked packages to "installed", as dpkg would, in an order that is always the same.
 struct Configuration {
   let plan: UnpackPlan
+  let ground: Ground
   let root: RootFolder
   let store: BlobStore
   let sandbox: Sandbox
@@ -19,8 +20,10 @@ struct Configuration {
     let scripts = own.filter { $0.file("preinst") != nil }
     // Nothing else may run before the users and groups are there that everything refers to.
     try runPreinsts(of: scripts.filter { $0.package.name == "base-passwd" })
-    try makeAccountFiles()
-    try addUsers()
+    if ground.isEmpty {
+      try makeAccountFiles()
+      try addUsers()
+    }
     try runPreinsts(of: scripts.filter { $0.package.name != "base-passwd" })
     // dpkg neither keeps the order of its arguments nor takes essential packages as depended on.
     let progress = ConfigureProgress(total: plan.debs.count, events: events)
@@ -62,7 +65,7 @@ struct Configuration {
     let environment = [
       "DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT": "1", "DPKG_MAINTSCRIPT_NAME": "preinst",
       "DPKG_MAINTSCRIPT_DEBUG": "0", "DPKG_ADMINDIR": "/var/lib/dpkg", "DPKG_ROOT": "",
-      "DPKG_RUNNING_VERSION": dpkg?.package.version ?? "",
+      "DPKG_RUNNING_VERSION": dpkg?.package.version ?? ground.dpkgVersion ?? "",
     ]
     let result = try start(["/bin/sh", "-c", script, "sh"] + arguments, environment)
     guard !result.isSuccess else { return try root.remove(waiting) }
@@ -113,9 +116,9 @@ struct Configuration {
   /// Activates every file trigger that another package's files touch, and runs all that is pending.
   ///
   /// dpkg does the first when it unpacks. It drops it for listeners that are not yet configured,
-  /// which here all of them were.
+  /// which here all new ones were.
   private func runFileTriggers() throws {
-    let interests = plan.debs.flatMap(\.interests).filter { $0.trigger.hasPrefix("/") }
+    let interests = ground.interests + plan.debs.flatMap(\.interests).filter(\.isPath)
     var pending: Set<String> = []
     for deb in plan.debs {
       let list = FilePath("/var/lib/dpkg/info/\(deb.databaseName).list")

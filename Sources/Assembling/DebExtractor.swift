@@ -23,6 +23,7 @@ final class DebExtractor {
   private let deb: Deb
   private let position: Int
   private let root: RootFolder
+  private let ground: Ground
   private let merged: Set<[UInt8]>
   private let claims: PathClaims
   private let conffiles: Set<ImagePath>
@@ -31,10 +32,14 @@ final class DebExtractor {
   private var folder: (path: ImagePath, descriptor: CInt)?
   private var files = UnpackedFiles()
 
-  init(_ deb: Deb, position: Int, root: RootFolder, merged: Set<[UInt8]>, claims: PathClaims) {
+  init(
+    _ deb: Deb, position: Int, root: RootFolder, ground: Ground, merged: Set<[UInt8]>,
+    claims: PathClaims
+  ) {
     self.deb = deb
     self.position = position
     self.root = root
+    self.ground = ground
     self.merged = merged
     self.claims = claims
     conffiles = Set(deb.conffiles)
@@ -74,6 +79,7 @@ final class DebExtractor {
     guard entry.xattrs.isEmpty else { throw refused(entry, "dpkg knows no extended attributes") }
     guard claims.claimFile(path, for: position, isFolderLink: isFolderLink(path, entry.kind))
     else { return }
+    guard ground.isFree(path) else { return claims.collide(position) }
     let parent = try parent(of: path)
     switch entry.kind {
     case .directory: break
@@ -91,6 +97,11 @@ final class DebExtractor {
 
   private func makeFolder(_ path: ImagePath) throws {
     if path.isRoot { return }
+    if let isFolder = ground.paths[path] {
+      // A link to a folder stands for it, as with dpkg.
+      let target = isFolder ? nil : try root.status(of: path.filePath, followsLinks: true)
+      return isFolder || target?.kind == .folder ? () : claims.collide(position)
+    }
     guard mkdirat(try parent(of: path), path.cName, 0o755) != 0, errno != EEXIST else { return }
     throw RootFailure("make folder", path.filePath, errno)
   }

@@ -2,14 +2,16 @@ internal import Isolation
 internal import Model
 internal import SystemPackage
 
-/// dpkg's database of packages that are unpacked and not yet configured, as dpkg itself writes it.
+/// dpkg's database of packages that are unpacked and not yet configured, as dpkg itself writes it,
+/// beside those that the root has already.
 ///
 /// Formats: deb-src `doc/` of dpkg, dpkg(1), deb-triggers(5), and what dpkg 1.21 was seen to write.
 struct DpkgDatabase {
   let root: RootFolder
+  let ground: Ground
   private static let folder: FilePath = "/var/lib/dpkg"
 
-  /// Writes the whole database.
+  /// Writes the whole database, or adds to the one that is there.
   ///
   /// - Parameter packages: those that are unpacked, with what unpacking told of them.
   func write(_ packages: [(deb: Deb, files: UnpackedFiles)]) throws {
@@ -17,9 +19,11 @@ struct DpkgDatabase {
       try root.makeFolders(path(name))
     }
     for (deb, files) in packages { try writeInfo(of: deb, files) }
-    try root.write(Array("1\n".utf8), to: path("info/format"))
-    try root.write(status(of: packages.map(\.deb)), to: path("status"))
-    try root.write([], to: path("available"))
+    try root.write(ground.status + status(of: packages.map(\.deb)), to: path("status"))
+    if ground.isEmpty {
+      try root.write(Array("1\n".utf8), to: path("info/format"))
+      try root.write([], to: path("available"))
+    }
     try writeTriggers(of: packages.map(\.deb))
   }
 
@@ -55,18 +59,21 @@ struct DpkgDatabase {
   /// `triggers/File`, `triggers/NAME` and an empty `triggers/Unincorp`.
   private func writeTriggers(of debs: [Deb]) throws {
     var interests: [String: [String]] = [:]
-    var lines: [UInt8] = []
-    for interest in debs.flatMap(\.interests).sorted() {
-      if interest.trigger.hasPrefix("/") {
-        lines += Array("\(interest.trigger) \(interest.listener)\n".utf8)
-      } else {
-        interests[interest.trigger, default: []].append(interest.listener)
-      }
+    let new = debs.flatMap(\.interests)
+    let (paths, names) = (new.filter(\.isPath), new.filter { !$0.isPath })
+    for interest in names.sorted() {
+      interests[interest.trigger, default: []].append(interest.listener)
     }
-    if !lines.isEmpty { try root.write(lines, to: path("triggers/File")) }
+    if !paths.isEmpty {
+      let lines = (ground.interests + paths).sorted().map { "\($0.trigger) \($0.listener)\n" }
+      try root.write(Array(lines.joined().utf8), to: path("triggers/File"))
+    }
     for (trigger, listeners) in interests {
-      let text = listeners.map { $0 + "\n" }.joined()
-      try root.write(Array(text.utf8), to: path("triggers/\(trigger)"))
+      let file = path("triggers/\(trigger)")
+      let old = String(decoding: try root.contents(of: file) ?? [], as: UTF8.self)
+        .split(separator: "\n").map(String.init)
+      let text = (old + listeners).sorted().map { $0 + "\n" }.joined()
+      try root.write(Array(text.utf8), to: file)
     }
     try root.write([], to: path("triggers/Unincorp"))
   }
@@ -82,6 +89,7 @@ struct TriggerInterest: Comparable, Sendable {
   var listener: String
 
   var package: String { String(listener.prefix { $0 != "/" }) }
+  var isPath: Bool { trigger.hasPrefix("/") }
 
   static func < (left: Self, right: Self) -> Bool {
     (left.trigger, left.listener) < (right.trigger, right.listener)

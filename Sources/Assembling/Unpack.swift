@@ -8,9 +8,11 @@ internal import SystemPackage
   internal import Glibc
 #endif
 
-/// Unpacks packages into an empty root on several threads, the largest first.
+/// Unpacks packages into a root on several threads, the largest first.
 struct Unpacker {
   let root: RootFolder
+  /// What the root held before.
+  let ground: Ground
   let store: BlobStore
   let jobs: Int
   let events: EventSink
@@ -32,20 +34,20 @@ struct Unpacker {
   }
 
   /// Unpacks what the plan leaves to us. Returns nil where packages collide, after sending them
-  /// through dpkg in the plan: the root then holds a mixture and must be emptied.
+  /// through dpkg in the plan: the root then holds a mixture and must be cleared.
   ///
   /// - Returns: per package of the plan what was unpacked; nil for those that go through dpkg.
   func unpack(_ plan: inout UnpackPlan) async throws -> [UnpackedFiles?]? {
-    try makeMergedFolders(plan.merged)
+    if ground.isEmpty { try makeMergedFolders(plan.merged) }
     let claims = PathClaims()
     let merged = Set(plan.merged.map { Array($0.utf8) })
     let progress = Mutex(0)
     let own = plan.debs.indices.filter { !plan.throughDpkg.contains($0) }
-    let (root, store, events, debs) = (root, store, events, plan.debs)
+    let (root, ground, store, events, debs) = (root, ground, store, events, plan.debs)
     let extract = { @Sendable (position: Int) throws -> UnpackedFiles in
       let deb = debs[position]
       let extractor = DebExtractor(
-        deb, position: position, root: root, merged: merged, claims: claims)
+        deb, position: position, root: root, ground: ground, merged: merged, claims: claims)
       let files = try extractor.extract(from: store.path(of: deb.package.deb.sha256))
       let done = progress.withLock {
         $0 += deb.package.deb.size
@@ -66,7 +68,8 @@ struct Unpacker {
       plan.send(throughDpkg: claims.collisions)
       return nil
     }
-    try finish(claims.folders)
+    // As with dpkg, a folder that was there stays as it was.
+    try finish(claims.folders.filter { ground.paths[$0.path] == nil })
     return results
   }
 

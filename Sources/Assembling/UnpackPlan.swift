@@ -7,12 +7,13 @@ struct UnpackPlan: Sendable {
   /// other essential packages by name, then all others by name.
   let debs: [Deb]
   /// Positions in `debs` of the packages that go through `dpkg --unpack`, once the others are there:
-  /// a preinst that diverts files or overrides their owners, or a file that an earlier package has.
+  /// a preinst that diverts files or overrides their owners, or a file that is in the root, or that an
+  /// earlier package has.
   private(set) var throughDpkg: Set<Int>
   /// The folders of the top level that are links into `/usr`.
   let merged: [String]
 
-  init(_ debs: [Deb], architecture: String) {
+  init(_ debs: [Deb], architecture: String, on ground: Ground) {
     self.debs = debs.sorted { UnpackPlan.rank($0) < UnpackPlan.rank($1) }
     merged = ImagePath.mergedFolders(architecture: architecture)
     throughDpkg = []
@@ -21,7 +22,7 @@ struct UnpackPlan: Sendable {
     for (index, deb) in self.debs.enumerated() {
       if deb.hasDivertingPreinst { throughDpkg.insert(index) }
       for path in deb.knownFiles.map({ $0.unaliased(merged: aliases) }) {
-        if owners[path, default: index] != index {
+        if owners[path, default: index] != index || !ground.isFree(path) {
           throughDpkg.insert(index)
         } else {
           owners[path] = index

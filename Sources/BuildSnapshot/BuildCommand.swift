@@ -10,6 +10,7 @@ struct BuildCommand: AsyncParsableCommand {
   @OptionGroup var recipe: RecipeOptions
   @OptionGroup var store: StoreOptions
   @OptionGroup var sources: SourceOptions
+  @OptionGroup var signing: SigningOptions
   @OptionGroup var common: CommonOptions
 
   @Flag(name: .long, help: "Fail if the lock is missing or would change.")
@@ -54,7 +55,10 @@ struct BuildCommand: AsyncParsableCommand {
       output: output.map(absolute), jobs: jobs,
       keepsRoot: keepRoot, opensShell: debugShell, program: programVersion)
     try enteringNamespace { _ = try request.source.read() }
-    try await running(common) { [common] progress in
+    let signing = signing
+    try await running(common) { [common, request] progress in
+      var request = request
+      if request.publishes { request.key = try signing.key() }
       let result = try await build(request, events: progress.sink)
       progress.close()
       if !common.quiet, common.progress != .json {

@@ -10,15 +10,15 @@ struct BuildSnapshot: AsyncParsableCommand {
       Progress and messages go to standard error.
 
       Exit status: 0 done; 1 the build or a check failed; 64 wrong usage; 65 faulty recipe or lock;
-      69 a source cannot be reached, try again later; 70 a fault of ours; 75 another build holds the
-      lock; 130 interrupted.
+      69 a source cannot be reached, try again later; 70 a fault of ours; 74 published, but perhaps not
+      yet safe on the disk; 75 another build holds the lock; 130 interrupted.
       """,
     version: programVersion,
     subcommands: [
       BuildCommand.self, LockCommand.self, PlanCommand.self, ImageCommand.self, ListCommand.self,
       ShowCommand.self, DiffCommand.self, RollbackCommand.self, PinCommand.self,
       UnpinCommand.self, QuarantineCommand.self, ReleaseCommand.self, GcCommand.self,
-      DoctorCommand.self,
+      DoctorCommand.self, KeygenCommand.self,
     ],
     defaultSubcommand: BuildCommand.self)
 

@@ -27,7 +27,9 @@ func running(
     progress.close()
   } catch {
     progress.close()
-    throw told(error, as: task.isCancelled ? .interrupted : FailureKind(of: error))
+    let kind = FailureKind(of: error)
+    // A release that is out is out, whoever pressed Ctrl-C meanwhile.
+    throw told(error, as: task.isCancelled && kind != .unconfirmed ? .interrupted : kind)
   }
 }
 
@@ -66,6 +68,7 @@ extension FailureKind {
     case .faultyRecipe: 65
     case .unreachable: 69
     case .internal: 70
+    case .unconfirmed: 74
     case .busy: 75
     case .interrupted: 130
     }
@@ -77,7 +80,7 @@ extension FailureKind {
     case .faultyRecipe: "\(error)\n"
     case .interrupted: "build-snapshot: interrupted; nothing was published\n"
     case .internal: "build-snapshot: internal error: \(error)\n"
-    case .failed, .unreachable, .busy: "build-snapshot: \(error)\n"
+    case .failed, .unreachable, .unconfirmed, .busy: "build-snapshot: \(error)\n"
     }
   }
 }

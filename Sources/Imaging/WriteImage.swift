@@ -125,7 +125,7 @@ private func features(hasJournal: Bool) -> [String] {
 
 /// Calls `body` with a question that other threads can ask: whether the caller, or the task that we
 /// run in, was cancelled.
-private func withTaskCancellation<Result>(
+func withTaskCancellation<Result>(
   _ isCancelled: @escaping @Sendable () -> Bool,
   _ body: (@escaping @Sendable () -> Bool) throws -> Result
 ) rethrows -> Result {

@@ -3,7 +3,7 @@ public struct Pointer: Sendable, Equatable, Codable {
   public static let mediaType = "application/vnd.golden.pointer.v1+json"
 
   /// Why the pointer moved.
-  public enum Reason: String, Sendable, Codable { case publish, rollback, repair }
+  public enum Reason: String, Sendable, Codable { case publish, rollback, repair, renewal }
 
   /// A file of a release: its path from the image's folder, and its hash.
   public struct File: Sendable, Equatable, Codable {

@@ -25,6 +25,7 @@ public struct Recipe: Sendable, Equatable {
   /// Nil: the image is not booted before it is published.
   public var boot: Boot?
   public var allowances: [Allowance]
+  public var publish: Publish
 
   public init(
     file: String, digest: ContentHash, environment: [String: String] = [:], image: Image,
@@ -32,7 +33,7 @@ public struct Recipe: Sendable, Equatable {
     npm: NPM? = nil, files: [File] = [], users: [User] = [], units: [Unit] = [],
     agents: [Agent] = [],
     runs: [Run] = [], budget: Budget? = nil, tests: [Test] = [], boot: Boot? = nil,
-    allowances: [Allowance] = []
+    allowances: [Allowance] = [], publish: Publish = Publish()
   ) {
     self.file = file
     self.digest = digest
@@ -52,6 +53,7 @@ public struct Recipe: Sendable, Equatable {
     self.tests = tests
     self.boot = boot
     self.allowances = allowances
+    self.publish = publish
   }
 }
 

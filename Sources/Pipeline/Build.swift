@@ -6,6 +6,10 @@ internal import Publishing
 internal import Resolving
 internal import SystemPackage
 
+#if canImport(Glibc)
+  internal import Glibc
+#endif
+
 /// Builds a recipe's image and publishes it: the whole job.
 ///
 /// Runs inside the user namespace. Whatever is thrown, cancellation included, nothing is published and
@@ -13,7 +17,9 @@ internal import SystemPackage
 public func build(
   _ request: BuildRequest, events: @escaping EventSink
 ) async throws -> BuildResult {
+  let started = Timestamp(seconds: Int(time(nil)))
   let recipe = try request.source.read()
+  let catalog = Catalog(store: request.store, key: try signingKey(for: recipe, request))
   let name = recipe.image.name
   let version = try request.version.map(readVersion)
   let guardian = try lockBuild(of: name, in: request.store)
@@ -27,12 +33,15 @@ public func build(
     events: events)
   let inputs = try BuildInputs(recipe: recipe, lock: locked.lock)
 
-  let catalog = Catalog(store: request.store)
-  if request.publishes, version == nil, let release = try catalog.current(name),
-    release.manifest.inputs.buildId == inputs.buildId
-  {
-    if let output = request.output { try copySparse(release.disk, to: output) }
-    return BuildResult(release, isNew: false)
+  if request.publishes {
+    if version == nil, let release = try catalog.current(name),
+      release.manifest.inputs.buildId == inputs.buildId
+    {
+      if let output = request.output { try copySparse(release.disk, to: output) }
+      try tidy(recipe, in: catalog, isNew: false, events: events)
+      return BuildResult(release, isNew: false)
+    }
+    try catalog.refuseQuarantined(buildId: inputs.buildId, of: name)
   }
 
   let sources = try await Sources(
@@ -44,8 +53,27 @@ public func build(
   try Task.checkCancellation()
 
   let maker = Maker(
-    request: request, inputs: inputs, blobs: sources.blobs, version: version, events: events)
+    request: request, inputs: inputs, blobs: sources.blobs, version: version, started: started,
+    events: events)
   return try await maker.make(in: catalog)
+}
+
+/// The key that signs what the request publishes; nil publishes unsigned.
+private func signingKey(for recipe: Recipe, _ request: BuildRequest) throws -> SigningKey? {
+  guard request.publishes else { return nil }
+  if let key = request.key { return key }
+  if let file = recipe.publish.key { return try SigningKey(file: FilePath(file)) }
+  if recipe.publish.isSigned { throw MissingKey(image: recipe.image.name) }
+  return nil
+}
+
+/// A recipe wants signed releases, and there is no key.
+struct MissingKey: Error, CustomStringConvertible {
+  var image: String
+  var description: String {
+    "releases of '\(image)' must be signed ('signed' in [publish]) and there is no key; give it with "
+      + "--key, $\(SigningKey.variableName) or systemd's credential '\(SigningKey.credentialName)'"
+  }
 }
 
 /// Takes the lock that keeps a second build of the same image away.

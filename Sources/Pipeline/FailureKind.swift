@@ -1,6 +1,7 @@
 internal import Content
 internal import Fetching
 internal import Model
+internal import Publishing
 internal import Resolving
 
 /// What sort of failure an error is; the program gives each sort an exit status of its own.
@@ -15,6 +16,8 @@ public enum FailureKind: Sendable, Equatable {
   case `internal`
   /// Another build holds the lock.
   case busy
+  /// The release is published, but may not survive a power cut.
+  case unconfirmed
   /// The user ended it.
   case interrupted
 
@@ -27,6 +30,7 @@ public enum FailureKind: Sendable, Equatable {
         FetchFailure.offline:
         .unreachable
       case LockFailure.held: .busy
+      case CatalogFailure.unconfirmed: .unconfirmed
       case is CancellationError: .interrupted
       case is Defect: .internal
       default: .failed

@@ -10,6 +10,8 @@ struct Maker: Sendable {
   let inputs: BuildInputs
   let blobs: BlobStore
   let version: Version?
+  /// When the build began.
+  let started: Timestamp
   let events: EventSink
 
   /// Makes the image and publishes it, or puts it where the request wants it.
@@ -25,9 +27,7 @@ struct Maker: Sendable {
       try checkPrograms(in: sandbox)
       let staging = try catalog.stage(inputs.recipe.image.name)
       let (image, facts) = try writeDisk(of: root, to: staging.disk)
-      let result = try release(
-        staging, image, facts, system: try operatingSystem(of: root, inputs.recipe.base),
-        in: catalog)
+      let result = try release(staging, image, facts, of: root, in: catalog)
       try work.remove()
       return result
     } catch {

@@ -1,4 +1,5 @@
 public import Model
+public import Publishing
 public import SystemPackage
 
 /// How long to wait for sources that do not answer as they should.
@@ -26,6 +27,8 @@ public struct BuildRequest: Sendable {
   /// The version to publish, `YYYYMMDD.NNN`; nil: today's next.
   public var version: String?
   public var publishes: Bool
+  /// Signs what is published; nil takes the key that the recipe names, if any.
+  public var key: SigningKey?
   /// Where to copy the image as well.
   public var output: FilePath?
   /// Threads; nil: as many as there are processors.
@@ -40,7 +43,7 @@ public struct BuildRequest: Sendable {
   public init(
     source: RecipeSource, store: FilePath, isLocked: Bool = false, isOffline: Bool = false,
     patience: Patience = Patience(), version: String? = nil, publishes: Bool = true,
-    output: FilePath? = nil, jobs: Int? = nil,
+    key: SigningKey? = nil, output: FilePath? = nil, jobs: Int? = nil,
     keepsRoot: Bool = false, opensShell: Bool = false, program: String
   ) {
     self.source = source
@@ -50,6 +53,7 @@ public struct BuildRequest: Sendable {
     self.patience = patience
     self.version = version
     self.publishes = publishes
+    self.key = key
     self.output = output
     self.jobs = jobs
     self.keepsRoot = keepsRoot

@@ -107,6 +107,15 @@ extension Catalog {
     }
   }
 
+  /// - Throws: `.quarantined` when a release of these inputs was put aside: no need to build it.
+  public func refuseQuarantined(
+    buildId: ContentHash, of image: String
+  ) throws(CatalogFailure) {
+    if let mark = try quarantined(image).first(where: { $0.buildId == buildId }) {
+      throw .quarantined(image: image, mark.version, disk: mark.disk, reason: mark.reason)
+    }
+  }
+
   /// Writes a mark; the caller holds the writer lock.
   func mark(
     _ image: String, _ version: Version, in kind: String, _ reason: String, _ now: Timestamp
@@ -118,7 +127,8 @@ extension Catalog {
       folder.appending("\(version).json"),
       try json(
         Mark(
-          version: version, disk: release.manifest.disk.sha256, reason: reason, since: now)))
+          version: version, disk: release.manifest.disk.sha256,
+          buildId: release.manifest.inputs.buildId, reason: reason, since: now)))
   }
 
   func unmark(_ image: String, _ version: Version, in kind: String) throws {

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import Model
+public import Model
 internal import SystemPackage
 
 extension Catalog {
@@ -43,6 +43,10 @@ extension Catalog {
   /// `latest.json` be lost; then `latest.json` takes its name; then the link follows.
   func commit(_ pointer: Pointer) throws {
     let folder = self.folder(of: pointer.image)
+    let signers = try signers(pointer.image)
+    if key == nil, !signers.isEmpty {
+      throw CatalogFailure.needsKey(image: pointer.image, keys: signers)
+    }
     var bytes = try json(pointer)
     if let key { bytes = try json(try Envelope(bytes, type: Pointer.mediaType, key: key)) }
     try replaceFile(history(pointer.image, pointer.generation), bytes)
@@ -53,6 +57,40 @@ extension Catalog {
     } catch CatalogFailure.system(let doing, let path, let error) {
       throw CatalogFailure.unconfirmed(
         image: pointer.image, pointer.version, doing: doing, path: path, error)
+    }
+  }
+
+  /// The identities of the keys that signed the current pointer; none when it is unsigned.
+  func signers(_ image: String) throws(CatalogFailure) -> [String] {
+    let path = folder(of: image).appending("latest.json")
+    guard let bytes = try read(path) else { return [] }
+    do {
+      return try decodeEnvelope(bytes, from: path)?.signatures.map(\.keyid) ?? []
+    } catch { return [] }  // what does not read is signed by nobody
+  }
+
+  /// Gives the current release a new pointer where the old one ages or another key signs by now.
+  ///
+  /// - Parameter expires: seconds from `now` until clients stop trusting the pointer; nil: never.
+  /// - Returns: whether there is a new one. It comes once a quarter of the old one's time is gone.
+  @discardableResult
+  public func renew(_ image: String, at now: Timestamp, expires: Int?) throws -> Bool {
+    try change(image) {
+      guard let pointer = try self.pointer(image) else { return false }
+      let signers = try signers(image)
+      let isOurs = key.map { signers == ["\($0.identity)"] } ?? true
+      let isFresh =
+        switch (pointer.expires, expires) {
+        case (nil, nil): true
+        case (let end?, let time?): end.seconds - now.seconds >= time - time / 4
+        default: false
+        }
+      if isOurs, isFresh { return false }
+      try commit(
+        try successor(
+          of: pointer, try release(image, pointer.version), reason: .renewal, at: now,
+          expires: expires))
+      return true
     }
   }
 

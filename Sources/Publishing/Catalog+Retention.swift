@@ -46,7 +46,10 @@ extension Catalog {
     let trash = folder(of: image).appending("trash")
     let collection = try change(image) {
       let plan = try plan(image, retention, at: now)
-      return isDryRun ? plan : try carryOut(plan, of: image, trash)
+      if isDryRun { return plan }
+      let done = try carryOut(plan, of: image, trash)
+      try trimHistory(image)
+      return done
     }
     // Without the lock: gigabytes take their time to go.
     if !isDryRun {
@@ -128,6 +131,26 @@ extension Catalog {
     try flushFolder(trash)
     try flushFolder(folder.removingLastComponent())
     return true
+  }
+
+  /// Forgets old pointers: those stay that first named a version which is still there, and the newest
+  /// hundred.
+  private func trimHistory(_ image: String) throws(CatalogFailure) {
+    let versions = Set(try versionsOnDisk(image))
+    let folder = folder(of: image).appending("history")
+    let names = try names(in: folder).filter { !$0.hasPrefix(".") }
+    var named: Set<Version> = []
+    for name in names.dropLast(100) {
+      let path = folder.appending(name)
+      // One that does not read tells nothing.
+      let pointer = try read(path).flatMap { try? decodePointer($0, from: path) }
+      if let version = pointer?.version, versions.contains(version),
+        named.insert(version).inserted
+      {
+        continue
+      }
+      try call("remove", path) { unlink(path.string) }
+    }
   }
 
   /// When each version was first pointed to, as the history has it.

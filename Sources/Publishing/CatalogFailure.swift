@@ -25,6 +25,8 @@ public enum CatalogFailure: Error, Sendable, Equatable, CustomStringConvertible 
   case nothingToRollBackTo(image: String, from: Version)
   /// A file that shall be moved into the catalog lies elsewhere.
   case otherFileSystem(FilePath, store: FilePath)
+  /// The pointer is signed, and an unsigned one would be refused by every client.
+  case needsKey(image: String, keys: [String])
   /// What was staged is not what the manifest says.
   case incomplete(FilePath, reason: String)
 
@@ -52,13 +54,16 @@ public enum CatalogFailure: Error, Sendable, Equatable, CustomStringConvertible 
       "'\(image)' has \(Version.lastNumber) versions of day \(day) already"
     case .quarantined(let image, let version, let disk, let reason):
       "this build equals '\(image)@\(version)' (sha256 \(disk)), which is in quarantine: \(reason); "
-        + "'build-snapshot release \(image) \(version)' lifts it"
+        + "'build-snapshot release \(image)@\(version)' lifts it"
     case .isCurrent(let image, let version):
       "'\(image)@\(version)' is the current release; 'build-snapshot rollback \(image)' first"
     case .nothingToRollBackTo(let image, let version):
       "'\(image)' has no good release before \(version) to roll back to"
     case .otherFileSystem(let path, let store):
       "'\(path)' cannot be moved into '\(store)': it lies on another file system"
+    case .needsKey(let image, let keys):
+      "the pointer of '\(image)' is signed (by \(keys.joined(separator: ", "))) and cannot move without "
+        + "the key; give it with --key, $\(SigningKey.variableName) or systemd's credential"
     case .incomplete(let path, let reason):
       "'\(path)' cannot be published: \(reason)"
     }

@@ -27,11 +27,8 @@ public struct FileList: Sendable, Equatable {
 
   /// Lists a tree.
   ///
-  /// - Parameter hash: the hash of a file's content; nil where the caller does not know it.
-  public init(of tree: Tree, hash: (Tree.File) throws -> ContentHash?) rethrows {
-    let contents = try tree.nodes.map { node in
-      if case .file(let file) = node.kind { try hash(file) } else { ContentHash?.none }
-    }
+  /// - Parameter contents: the hash of each node's content; nil where there is none.
+  public init(of tree: Tree, contents: [ContentHash?]) {
     entries = [:]
     for entry in tree.entries {
       let node = tree.nodes[entry.node]

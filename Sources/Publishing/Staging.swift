@@ -62,8 +62,20 @@ public final class Staging: Sendable {
     moving file: FilePath, as name: String, role: String, mediaType: String
   ) throws {
     try adopt(file, as: name)
+    try add(written: name, role: role, mediaType: mediaType)
+  }
+
+  /// Adds a file that the caller wrote into the folder.
+  ///
+  /// - Returns: its size in bytes and its hash.
+  @discardableResult
+  public func add(
+    written name: String, role: String, mediaType: String
+  ) throws -> (size: Int, hash: ContentHash) {
     let size = try sizeInBytes(path.appending(name))
-    note(name, role, mediaType, size: size, try ContentHash(ofFile: path.appending(name)))
+    let hash = try ContentHash(ofFile: path.appending(name))
+    note(name, role, mediaType, size: size, hash)
+    return (size, hash)
   }
 
   /// Takes the image file by moving it here.

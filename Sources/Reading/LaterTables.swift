@@ -15,12 +15,7 @@ let laterTables = [
     _ = fields.stringOrStrings("url", .url)
     _ = fields.string("sha256", .sha256)
     _ = fields.string("into", .imageFolder)
-  },
-  LaterTable(name: "publish", isArray: false) { fields, _ in
-    _ = fields.integer("keep", in: 1...10_000)
-    _ = fields.string("expires", .duration)
-    _ = fields.string("link", .hostPath)
-  },
+  }
 ]
 
 extension RecipeReader {

@@ -20,7 +20,8 @@ public func readRecipe(
   var recipe = RecipeReader(table: table, file: file, report: report).read()
   guard report.isEmpty else { throw report.fault }
   recipe.environment = values.environment
-  recipe.digest = digest(of: table, recipe: file)
+  // How an image is published does not bear on what is in it.
+  recipe.digest = digest(of: table.without(["publish"]), recipe: file)
   return recipe
 }
 
@@ -42,10 +43,11 @@ struct RecipeReader {
       npm: npm, files: tables("file", file), users: tables("user", user),
       units: tables("unit", unit),
       agents: tables("agent", agent), runs: tables("run", run), budget: budget,
-      tests: tables("test", test), boot: boot, allowances: tables("allow", allowance))
+      tests: tables("test", test), boot: boot, allowances: tables("allow", allowance),
+      publish: publish)
   }
 
-  private static let single = ["image", "base", "packages", "npm", "budget", "boot"]
+  private static let single = ["image", "base", "packages", "npm", "budget", "boot", "publish"]
   private static let several = [
     "archive", "wheel", "file", "user", "unit", "agent", "run", "test", "allow",
   ]

@@ -109,7 +109,10 @@ final class World {
     for version in try versions {
       let files = try names(in: "images/tiny/\(version)")
       #expect(
-        files == ["manifest.json", "packages.txt", "recipe.lock", "rootfs.ext4"],
+        files == [
+          "files.txt", "manifest.json", "packages.txt", "recipe.lock", "recipe.toml",
+          "rootfs.ext4", "sbom.cdx.json", "sbom.spdx.json",
+        ],
         sourceLocation: place)
     }
     if partialBlobs { return }

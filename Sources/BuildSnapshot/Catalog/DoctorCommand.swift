@@ -16,11 +16,13 @@ struct DoctorCommand: AsyncParsableCommand {
   var deep = false
 
   @OptionGroup var store: StoreOptions
+  @OptionGroup var signing: SigningOptions
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
-    let (catalog, repair, deep) = (store.catalog, repair, deep)
+    let (store, signing, repair, deep) = (store.folder, signing, repair, deep)
     try await running(common) { [common] _ in
+      let catalog = Catalog(store: store, key: repair ? try signing.key() : nil)
       let found =
         try repair ? catalog.repair(at: present(), isDeep: deep) : catalog.examine(isDeep: deep)
       let left = try repair ? catalog.examine(isDeep: deep) : found

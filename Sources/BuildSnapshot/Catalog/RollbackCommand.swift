@@ -21,12 +21,20 @@ struct RollbackCommand: AsyncParsableCommand {
   var reason = "rolled back by hand"
 
   @OptionGroup var store: StoreOptions
+  @OptionGroup var signing: SigningOptions
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
-    let (catalog, name, version, reason) = (store.catalog, name, version, reason)
+    let (store, signing, name, version, reason) = (store.folder, signing, name, version, reason)
     try await running(common) { [common] _ in
-      let release = try catalog.rollback(name, to: version, reason: reason, at: present())
+      let catalog = Catalog(store: store, key: try signing.key())
+      let now = present()
+      // A pointer that ages goes on ageing: as long as the one before it was given.
+      let expires = try catalog.pointer(name).flatMap { pointer in
+        pointer.expires.map { $0.seconds - pointer.published.seconds }
+      }
+      let release = try catalog.rollback(
+        name, to: version, reason: reason, at: now, expires: expires)
       tell(release, common)
     }
   }

@@ -1,5 +1,4 @@
-import Foundation
-import Support
+internal import Foundation
 
 /// Python with the outside judges: that of `scripts/install-judges`, else the system's.
 private let python: String = {
@@ -15,11 +14,13 @@ private var judgesFolder: String {
   return cache + "/build-snapshot/judges"
 }
 
-func runPython(_ arguments: [String]) throws -> ToolResult {
+/// Runs Python with the judges that `scripts/install-judges` installs.
+public func runPython(_ arguments: [String]) throws -> ToolResult {
   try runTool(python, arguments, environment: ["PYTHONWARNINGS": "ignore"])
 }
 
-func hasPythonModule(_ name: String) -> Bool {
+/// Whether a judge is there: the gate of tests that ask it.
+public func hasPythonModule(_ name: String) -> Bool {
   // A machine without Python has no module either.
   (try? runPython(["-c", "import \(name)"]).status) == 0
 }

@@ -59,6 +59,13 @@ let package = Package(
         "Model", "Content", .product(name: "Subprocess", package: "swift-subprocess"),
       ],
       swiftSettings: ours),
+    .target(
+      name: "Compiling",
+      dependencies: [
+        "Model", "Content", .product(name: "Subprocess", package: "swift-subprocess"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: ours),
     .target(name: "Fetching", dependencies: ["Model", "Content", "CCurl"], swiftSettings: ours),
     .target(
       name: "Isolation",
@@ -99,7 +106,8 @@ let package = Package(
     .target(
       name: "Pipeline",
       dependencies: [
-        "Reading", "Resolving", "Fetching", "Isolation", "Assembling", "Imaging", "Verifying",
+        "Reading", "Resolving", "Compiling", "Fetching", "Isolation", "Assembling", "Imaging",
+        "Verifying",
         "Publishing",
       ],
       swiftSettings: ours),
@@ -140,6 +148,9 @@ let package = Package(
     .testTarget(
       name: "ResolvingTests", dependencies: ["Resolving", "Content", "Support"], swiftSettings: ours
     ),
+    .testTarget(
+      name: "CompilingTests", dependencies: ["Compiling", "Content", "Model", "Support"],
+      swiftSettings: ours),
     .testTarget(name: "FetchingTests", dependencies: ["Fetching", "Support"], swiftSettings: ours),
     // What tests run as another process, since entering a namespace replaces the program.
     .executableTarget(

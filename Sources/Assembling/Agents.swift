@@ -10,7 +10,10 @@ struct AgentInstaller {
   func install(_ agent: Recipe.Agent) throws {
     let owner = try accounts.owner(agent.owner, at: agent.position)
     let files = FileInstaller(root: root, accounts: accounts)
-    let source = FilePath(agent.source)
+    guard case .path(let path) = agent.source else {
+      throw FaultyRecipe(at: agent.position, "agent '\(agent.name)' has not been compiled")
+    }
+    let source = FilePath(path)
     var target = FilePath(agent.into)
     let isFile = (try? FileStatus(of: source))?.kind == .file  // what is missing, copying reports
     if isFile, agent.into.hasSuffix("/"), let name = source.lastComponent { target.append(name) }

@@ -15,7 +15,8 @@ struct BuildSnapshot: AsyncParsableCommand {
       """,
     version: programVersion,
     subcommands: [
-      BuildCommand.self, LockCommand.self, PlanCommand.self, ImageCommand.self, ListCommand.self,
+      BuildCommand.self, LockCommand.self, PlanCommand.self, StatusCommand.self, ImageCommand.self,
+      ListCommand.self,
       ShowCommand.self, DiffCommand.self, RollbackCommand.self, PinCommand.self,
       UnpinCommand.self, QuarantineCommand.self, ReleaseCommand.self, GcCommand.self,
       DoctorCommand.self, KeygenCommand.self,

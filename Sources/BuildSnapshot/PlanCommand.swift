@@ -14,7 +14,7 @@ struct PlanCommand: AsyncParsableCommand {
   func run() async throws {
     let (source, folder) = (recipe.source, store.folder)
     try await running(common) { [common] _ in
-      let plan = try plan(source, store: folder)
+      let plan = try await plan(source, store: folder)
       StandardOutput.write(common.json ? json(plan) : text(of: plan))
     }
   }

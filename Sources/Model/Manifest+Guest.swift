@@ -111,25 +111,33 @@ extension Manifest {
     }
   }
 
-  /// A program of the fleet's own. `sha256` is of the file, or of the folder's list of files.
+  /// A program of the fleet's own. `sha256` is of the program that was compiled, else of the source's
+  /// list of files.
   public struct Agent: Sendable, Equatable, Codable {
     public var name: String
     public var version: String?
     public var path: String
     public var sha256: ContentHash
+    /// What the program was compiled from: one hash over the sources of its product.
+    public var source: ContentHash?
+    /// The compiler, as it names itself.
+    public var compiler: String?
     public var size: Int?
     public var protocolVersion: Int?
     public var unit: String?
     public var ports: [Port]?
 
     public init(
-      name: String, version: String? = nil, path: String, sha256: ContentHash, size: Int? = nil,
+      name: String, version: String? = nil, path: String, sha256: ContentHash,
+      source: ContentHash? = nil, compiler: String? = nil, size: Int? = nil,
       protocolVersion: Int? = nil, unit: String? = nil, ports: [Port]? = nil
     ) {
       self.name = name
       self.version = version
       self.path = path
       self.sha256 = sha256
+      self.source = source
+      self.compiler = compiler
       self.size = size
       self.protocolVersion = protocolVersion
       self.unit = unit
@@ -137,7 +145,7 @@ extension Manifest {
     }
 
     private enum CodingKeys: String, CodingKey {
-      case name, version, path, sha256, size, unit, ports
+      case name, version, path, sha256, source, compiler, size, unit, ports
       case protocolVersion = "protocol"
     }
   }

@@ -279,10 +279,16 @@ extension Recipe {
 
   /// `[[agent]]`: a program of the fleet's own, injected last.
   public struct Agent: Sendable, Equatable {
+    /// Where the program comes from.
+    public enum Source: Sendable, Equatable {
+      /// A file or folder on the host.
+      case path(String)
+      /// An executable product of a SwiftPM package on the host, compiled for the image.
+      case product(String, package: String)
+    }
     public var name: String
-    /// A file or folder on the host.
-    public var source: String
-    /// The absolute folder in the image (the file itself when `source` is a file and this ends
+    public var source: Source
+    /// The absolute folder in the image (the file itself when `source` is one file and this ends
     /// without `/`).
     public var into: String
     /// A unit file on the host.
@@ -292,7 +298,7 @@ extension Recipe {
     public var position: SourcePosition
 
     public init(
-      name: String, source: String, into: String, unit: String? = nil, isEnabled: Bool = true,
+      name: String, source: Source, into: String, unit: String? = nil, isEnabled: Bool = true,
       owner: String = "root:root", position: SourcePosition
     ) {
       self.name = name

@@ -1,3 +1,4 @@
+internal import Compiling
 internal import Content
 internal import Fetching
 internal import Isolation
@@ -31,7 +32,9 @@ public func build(
       source: request.source, store: request.store, isLocked: request.isLocked,
       isOffline: request.isOffline, patience: request.patience),
     events: events)
-  let inputs = try BuildInputs(recipe: recipe, lock: locked.lock)
+  let inputs = try BuildInputs(
+    recipe: recipe, lock: locked.lock,
+    programs: try await programs(of: recipe, Compiler(store: request.store, events: events)))
 
   if request.publishes {
     if version == nil, let release = try catalog.current(name),

@@ -1,3 +1,4 @@
+internal import Compiling
 internal import Content
 internal import Model
 internal import Resolving
@@ -11,12 +12,17 @@ struct BuildInputs: Sendable {
   let lockHash: ContentHash
   var local: LocalInputs
 
-  init(recipe: Recipe, lock: Lock) throws {
+  /// - Parameter programs: those of `product:` agents, by the agents' names.
+  init(recipe: Recipe, lock: Lock, programs: [String: CompiledProgram]) throws {
     self.recipe = recipe
+    for (index, agent) in recipe.agents.enumerated() {
+      guard let program = programs[agent.name] else { continue }
+      self.recipe.agents[index].source = .path(program.path.string)
+    }
     self.lock = lock
     lockText = lock.text
     lockHash = ContentHash(of: lockText)
-    local = try LocalInputs(of: recipe)
+    local = try LocalInputs(of: recipe, programs: programs)
   }
 
   /// Grows when the program makes other images of the same inputs.

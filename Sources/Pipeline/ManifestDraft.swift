@@ -22,6 +22,8 @@ func draftManifest(
       inputs.local.hashes["agent \(agent.name)"].map {
         Manifest.Agent(
           name: agent.name, path: agent.into, sha256: $0,
+          source: inputs.local.programs[agent.name]?.source,
+          compiler: inputs.local.programs[agent.name]?.compiler,
           unit: agent.unit.flatMap { FilePath($0).lastComponent?.string })
       }
     }.sorted { $0.name < $1.name },

@@ -1,4 +1,6 @@
+internal import Compiling
 internal import Content
+internal import Model
 internal import Publishing
 internal import Resolving
 public import SystemPackage
@@ -6,7 +8,9 @@ public import SystemPackage
 /// What a build would do, step by step, and why.
 public struct Plan: Sendable, Encodable {
   public struct Step: Sendable, Encodable {
-    public enum Action: String, Sendable, Encodable { case reused, resolved, fetched, rebuilt }
+    public enum Action: String, Sendable, Encodable {
+      case reused, resolved, fetched, compiled, rebuilt
+    }
 
     public var name: String
     public var action: Action
@@ -19,7 +23,7 @@ public struct Plan: Sendable, Encodable {
 
 /// Plans a build of a recipe; reads the recipe, its lock and the store, changes nothing and asks no
 /// network.
-public func plan(_ source: RecipeSource, store: FilePath) throws -> Plan {
+public func plan(_ source: RecipeSource, store: FilePath) async throws -> Plan {
   let recipe = try source.read()
   var steps: [Plan.Step] = []
   func add(_ name: String, _ action: Plan.Step.Action, _ reason: String) {
@@ -54,7 +58,15 @@ public func plan(_ source: RecipeSource, store: FilePath) throws -> Plan {
     add(
       "inputs", .fetched, "\(missing.count) of \(files.count) are not in the store: \(bytes) bytes")
   }
-  let inputs = try BuildInputs(recipe: recipe, lock: lock)
+  let (programs, missingPrograms) = try await knownPrograms(of: recipe, store: store)
+  if !missingPrograms.isEmpty {
+    add(
+      "agents", .compiled,
+      "these have other sources now: " + missingPrograms.joined(separator: ", "))
+  } else if !programs.isEmpty {
+    add("agents", .reused, "the store has programs of these sources")
+  }
+  let inputs = try BuildInputs(recipe: recipe, lock: lock, programs: programs)
   switch current {
   case nil: add("image", .rebuilt, "nothing is published yet")
   case let release?:
@@ -65,4 +77,21 @@ public func plan(_ source: RecipeSource, store: FilePath) throws -> Plan {
     }
   }
   return Plan(image: recipe.image.name, steps: steps)
+}
+
+/// The programs of `product:` agents that were compiled before, and the names of those that were not.
+private func knownPrograms(
+  of recipe: Recipe, store: FilePath
+) async throws -> (known: [String: CompiledProgram], missing: [String]) {
+  let compiler = Compiler(store: store, isReadOnly: true)
+  var known: [String: CompiledProgram] = [:]
+  var missing: [String] = []
+  for agent in recipe.agents {
+    guard case .product = agent.source else { continue }
+    known[agent.name] = try await agent.asking { product, package in
+      try await compiler.compiled(product, package: package)
+    }
+    if known[agent.name] == nil { missing.append(agent.name) }
+  }
+  return (known, missing)
 }

@@ -39,7 +39,8 @@ private struct CanonicalText {
 
   private mutating func append(_ value: TOMLValue, path: String) {
     switch value.content {
-    case .string(let string) where localKeys.contains(path) && !string.hasPrefix("/"):
+    case .string(let string)
+    where localKeys.contains(path) && !string.hasPrefix("/") && !string.hasPrefix("product:"):
       append(relative(localPath(string, from: value.position.file)))
     case .string(let string): append(string)
     case .integer(let number, _): text += String(number)

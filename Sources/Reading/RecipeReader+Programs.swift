@@ -54,14 +54,23 @@ extension RecipeReader {
       owner: fields.string("owner", .owner)?.value ?? "root:root", position: fields.position)
   }
 
-  private func agentSource(_ fields: inout Fields) -> String {
-    if let source = fields.string("source", .hostPath), source.value.hasPrefix("product:") {
-      fields.refuse(
-        source.position, "'\(source.value)': an agent from a SwiftPM product is not supported yet")
-      return ""
+  private func agentSource(_ fields: inout Fields) -> Recipe.Agent.Source {
+    guard let source = fields.string("source", .hostPath), source.value.hasPrefix("product:") else {
+      if !fields.has("source") { fields.missing("source") }
+      return .path(fields.local("source", .fileOrFolder)?.value ?? "")
     }
-    if !fields.has("source") { fields.missing("source") }
-    return fields.local("source", .fileOrFolder)?.value ?? ""
+    let product = String(source.value.dropFirst("product:".count))
+    if product.isEmpty || product.contains("/") {
+      fields.refuse(
+        source.position, "'\(source.value)' names no product; write \"product:NAME\"")
+    }
+    guard let package = packageFolder(for: source.position.file) else {
+      fields.refuse(
+        source.position,
+        "'\(source.value)': there is no Package.swift in the recipe's folder or above it")
+      return .path("")
+    }
+    return .product(product, package: package)
   }
 
   func run(_ fields: inout Fields) -> Recipe.Run {

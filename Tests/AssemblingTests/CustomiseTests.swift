@@ -115,8 +115,8 @@ struct CustomiseTests {
         ]
         $0.agents = [
           Recipe.Agent(
-            name: "last", source: (try? scratch.write("last", "x"))?.string ?? "", into: "/opt/",
-            position: place)
+            name: "last", source: .path((try? scratch.write("last", "x"))?.string ?? ""),
+            into: "/opt/", position: place)
         ]
       }
     ) { event in

@@ -145,8 +145,35 @@ struct RecipeTests {
     #expect(recipe.image.hostname == "a")
     #expect(recipe.image.locale == "de")
     #expect(recipe.agents.map(\.name) == ["y", "x"])
-    #expect(recipe.agents[0].source.hasSuffix("/common/p"))
-    #expect(!recipe.agents[1].source.hasSuffix("/common/p"))
+    let areCommon = recipe.agents.map { (agent) -> Bool? in
+      if case .path(let path) = agent.source { path.hasSuffix("/common/p") } else { nil }
+    }
+    #expect(areCommon == [true, false])
+  }
+
+  @Test func findTheirProductsInThePackageThatHoldsThem() throws {
+    let folder = try TemporaryFolder()
+    let agent = "[[agent]]\nname = \"a\"\nsource = \"product:server\"\ninto = \"/opt/\"\n"
+    try folder.write("package/Package.swift", "")
+    try folder.write("package/recipes/common/agents.toml", agent)
+    let file = try folder.write(
+      "package/recipes/r.toml",
+      """
+      schema = 1
+      extends = ["common/agents.toml"]
+      image.name = "right"
+      base = { distribution = "debian", suite = "bookworm" }
+      """)
+    let recipe = try readRecipe(at: file.string)
+    let package = URL(fileURLWithPath: (folder / "package").string).resolvingSymlinksInPath().path
+    #expect(recipe.agents.map(\.source) == [.product("server", package: package)])
+    // A recipe without a package has those of the program's own.
+    let alone = try folder.write("alone.toml", start + agent)
+    guard case .product(_, let own) = try readRecipe(at: alone.string).agents[0].source else {
+      Issue.record("not a product")
+      return
+    }
+    #expect(FileManager.default.fileExists(atPath: own + "/Sources/Reading"))
   }
 
   @Test func takeValuesFromVariables() throws {

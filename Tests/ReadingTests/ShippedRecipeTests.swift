@@ -24,7 +24,7 @@ struct ShippedRecipeTests {
     #expect(recipe.base.pockets == ["updates", "security"])
     #expect(recipe.packages.install.map(\.value).contains("systemd-sysv"))
     let agent = try #require(recipe.agents.first)
-    #expect(agent.source == folder.appending(path: "agents/sample").path)
+    #expect(agent.source == .path(folder.appending(path: "agents/sample").path))
     #expect(agent.isEnabled)
   }
 

@@ -1,5 +1,4 @@
 public import Content
-internal import FoundationEssentials
 public import Model
 public import SystemPackage
 
@@ -71,7 +70,7 @@ public struct Compiler: Sendable {
     events(.began(.compile, total: nil, unit: .items))
     events(.advanced(.compile, done: 0, subject: name))
     let made = try contents(of: try await compile(name, package: package))
-    if Data(made).range(of: Data(package.string.utf8)) != nil {
+    if made.contains(package.string.utf8) {
       throw CompilingFailure.namesFolder(product: name, folder: package)
     }
     // Only now: compiling may have been what resolved the versions of other packages.

@@ -91,16 +91,22 @@ public struct Compiler: Sendable {
   private func compile(_ name: String, package: FilePath) async throws -> FilePath {
     // A folder beside SwiftPM's own: other options would make it compile everything anew, each time.
     let scratch = package.pushing(".build/products").string
-    let paths = "\(package.string)/=/"
     let options = [
       "build", "--package-path", package.string, "--scratch-path", scratch, "-c", "release",
-      "--product", name, "--static-swift-stdlib", "-Xlinker", "-s",
-      "-Xcc", "-ffile-prefix-map=\(paths)", "-Xswiftc", "-file-prefix-map", "-Xswiftc", paths,
+      "--product", name, "--static-swift-stdlib", "-debug-info-format", "none",
+      "-Xlinker", "--strip-all", "-Xlinker", "--build-id=none",
+      "-Xcc", "-ffile-prefix-map=\(package.string)/=/",
     ]
     func failure(_ output: String) -> CompilingFailure { .failed(product: name, output: output) }
     _ = try await swift(options, for: name, failure: failure)
     let bin = try await swift(options + ["--show-bin-path"], for: name, failure: failure)
-    return FilePath(String(bin.prefix { $0 != "\n" })).appending(name)
+    let program = FilePath(String(bin.prefix { $0 != "\n" })).appending(name)
+    // A hash for the compiler's own use, which is another in each folder.
+    let reduced = FilePath(program.string + ".reduced")
+    _ = try await swift(
+      ["--remove-section", ".swift_modhash", program.string, reduced.string],
+      program: "llvm-objcopy", for: name, failure: failure)
+    return reduced
   }
 
   private func place(of name: String, source: ContentHash, compiler: String) -> FilePath {

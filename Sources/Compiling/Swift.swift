@@ -1,19 +1,20 @@
 internal import Subprocess
 internal import SystemPackage
 
-/// Runs `swift` with this process's environment.
+/// Runs `swift`, or another program of its toolchain, with this process's environment.
 ///
 /// - Returns: what it printed on standard output.
 /// - Throws: `.noCompiler`; `failure` of what it printed when it fails; cancelling the task ends it.
 func swift(
-  _ arguments: [String], for product: String, failure: (String) -> CompilingFailure
+  _ arguments: [String], program: String = "swift", for product: String,
+  failure: (String) -> CompilingFailure
 ) async throws -> String {
   var options = PlatformOptions()
   // On SIGINT SwiftPM ends its compilers before itself.
   options.teardownSequence = [.send(signal: .interrupt, allowedDurationToNextStep: .seconds(5))]
   do {
     let result = try await run(
-      .name("swift"), arguments: Arguments(arguments),
+      .name(program), arguments: Arguments(arguments),
       environment: .inherit.updating(["LC_ALL": "C.UTF-8"]), platformOptions: options,
       output: .string(limit: 64 << 20), error: .string(limit: 64 << 20))
     try Task.checkCancellation()

@@ -93,7 +93,9 @@ struct CompilerTests {
     #expect(text.hasPrefix("compiling 'greeter':\n") && text.contains("main.swift:1:"), "\(text)")
   }
 
-  @Test("a program that names the folder in which it was compiled is refused")
+  @Test(
+    "a program that names the folder in which it was compiled is refused",
+    .enabled(if: isLong, "compiles; set BUILD_SNAPSHOT_LONG_TESTS=1"))
   func path() async throws {
     let folder = try TemporaryFolder()
     let package = try makePackage(in: folder)

@@ -13,6 +13,8 @@ struct Deb: Sendable {
   }
 
   let package: Lock.Package
+  /// The deb, or its quick form; its bytes have been checked.
+  let path: FilePath
   let control: Stanza
   /// All control files, sorted by name.
   let files: [ControlFile]
@@ -58,7 +60,7 @@ struct Deb: Sendable {
       throw PackageFailure.malformed(package: name, reason: "it has a control file '\(file.name)'")
     }
     return Deb(
-      package: package, control: stanzas[0], files: files.sorted { $0.name < $1.name },
+      package: package, path: file, control: stanzas[0], files: files.sorted { $0.name < $1.name },
       conffiles: try conffiles(in: files, of: name))
   }
 

@@ -49,10 +49,8 @@ final class DebExtractor {
   deinit { if let folder { close(folder.descriptor) } }
 
   /// Unpacks everything; entries that collide with another package's are left out and noted.
-  ///
-  /// - Parameter file: the deb, whose bytes have been checked.
-  func extract(from file: FilePath) throws -> UnpackedFiles {
-    try Deb.withPart("data", of: deb.package, from: file) { archive in
+  func extract() throws -> UnpackedFiles {
+    try Deb.withPart("data", of: deb.package, from: deb.path) { archive in
       while let entry = try archive.next() {
         try Task.checkCancellation()
         try unpack(entry, &archive)

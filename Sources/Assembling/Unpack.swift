@@ -19,17 +19,9 @@ struct Unpacker {
 
   /// Checks every deb against its hash and reads its control part.
   func readDebs(_ packages: [Lock.Package]) async throws -> [Deb] {
-    let store = store
+    let quick = QuickDebs(store)
     return try await inParallel(packages, by: \.deb.size) { _, package in
-      do {
-        try store.check(package.deb.sha256)
-      } catch BlobFailure.corrupt(_, let actual) {
-        throw PackageFailure.damaged(
-          package: package.name, reason: "its SHA-256 is \(actual) and not \(package.deb.sha256)")
-      } catch BlobFailure.missing {
-        throw PackageFailure.missing(package: package.name)
-      }
-      return try Deb.read(package, from: store.path(of: package.deb.sha256))
+      try Deb.read(package, from: quick.path(of: package))
     }
   }
 
@@ -43,12 +35,12 @@ struct Unpacker {
     let merged = Set(plan.merged.map { Array($0.utf8) })
     let progress = Mutex(0)
     let own = plan.debs.indices.filter { !plan.throughDpkg.contains($0) }
-    let (root, ground, store, events, debs) = (root, ground, store, events, plan.debs)
+    let (root, ground, events, debs) = (root, ground, events, plan.debs)
     let extract = { @Sendable (position: Int) throws -> UnpackedFiles in
       let deb = debs[position]
       let extractor = DebExtractor(
         deb, position: position, root: root, ground: ground, merged: merged, claims: claims)
-      let files = try extractor.extract(from: store.path(of: deb.package.deb.sha256))
+      let files = try extractor.extract()
       let done = progress.withLock {
         $0 += deb.package.deb.size
         return $0

@@ -71,7 +71,7 @@ public struct ArchiveReader: ~Copyable {
     try open(ClosureSource(name: name, read))
   }
 
-  private static func open(_ source: ArchiveSource) throws -> ArchiveReader {
+  private static func open(_ source: ArchiveSource, isRaw: Bool = false) throws -> ArchiveReader {
     guard let handle = archive_read_new() else {
       throw ArchiveFailure.cannotOpen(archive: source.name, reason: "out of memory")
     }
@@ -82,8 +82,12 @@ public struct ArchiveReader: ~Copyable {
     if isZip {
       try reader.checkOpening(archive_read_support_format_zip(handle))
     } else {
-      try reader.checkOpening(archive_read_support_format_tar(handle))
-      try reader.checkOpening(archive_read_support_format_ar(handle))
+      if isRaw {
+        try reader.checkOpening(archive_read_support_format_raw(handle))
+      } else {
+        try reader.checkOpening(archive_read_support_format_tar(handle))
+        try reader.checkOpening(archive_read_support_format_ar(handle))
+      }
       for filter in [
         archive_read_support_filter_gzip, archive_read_support_filter_xz,
         archive_read_support_filter_zstd, archive_read_support_filter_bzip2,
@@ -188,8 +192,25 @@ public struct ArchiveReader: ~Copyable {
   public mutating func withMember<Result>(
     _ body: (inout ArchiveReader) throws -> Result
   ) throws -> Result {
+    var inner = try ArchiveReader.open(memberSource)
+    return try body(&inner)
+  }
+
+  /// Reads the member's content without its compression, as one file with no name.
+  public mutating func withPlainMember<Result>(
+    _ body: (inout ArchiveReader) throws -> Result
+  ) throws -> Result {
+    var inner = try ArchiveReader.open(memberSource, isRaw: true)
+    guard try inner.next() != nil else {
+      throw ArchiveFailure.unreadable(archive: name, member: member, reason: "it is empty")
+    }
+    return try body(&inner)
+  }
+
+  /// The bytes of the member.
+  private var memberSource: ArchiveSource {
     let (handle, locale) = (handle, locale)
-    var inner = try ArchiveReader.open(name: "\(name):\(member ?? "")") { [source] buffer in
+    return ClosureSource(name: "\(name):\(member ?? "")") { [source] buffer in
       let count = inLocale(locale) { archive_read_data(handle, buffer.baseAddress, buffer.count) }
       guard count >= 0 else {
         if let failure = source.failure { throw failure }
@@ -198,7 +219,6 @@ public struct ArchiveReader: ~Copyable {
       }
       return count
     }
-    return try body(&inner)
   }
 
   private mutating func describe(_ header: OpaquePointer) throws -> ArchiveEntry {

@@ -72,6 +72,27 @@ public enum Zstd {
     }
   }
 
+  /// Compresses what `read` delivers and writes it to a file, on this thread.
+  ///
+  /// - Parameter read: fills the front of the buffer and returns the number of bytes, 0 at the end.
+  /// - Throws: `ZstdFailure`, `Errno`, `CancellationError`, what `read` throws.
+  public static func compress(
+    to target: FileDescriptor, level: Int = defaultLevel,
+    reading read: (UnsafeMutableRawBufferPointer) throws -> Int
+  ) throws {
+    let compressor = try Compressor.make(level: level, threads: 0, size: nil)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
+    defer { buffer.deallocate() }
+    while true {
+      try Task.checkCancellation()
+      let count = try read(buffer)
+      try compressor.add(
+        UnsafeRawBufferPointer(rebasing: buffer[..<count]), isLast: count == 0
+      ) { _ = try target.writeAll($0) }
+      if count == 0 { return }
+    }
+  }
+
   /// Unpacks what is left to read of a file into another.
   ///
   /// - Parameters:

@@ -12,6 +12,7 @@ struct Configuration {
   let sandbox: Sandbox
   let epoch: Int
   let events: EventSink
+  private var standIns: StandIns { StandIns(root: root) }
 
   func run(addUsers: () throws -> Void) throws {
     events(.began(.configure, total: plan.debs.count, unit: .items))
@@ -33,6 +34,7 @@ struct Configuration {
       try configure(plan.debs.filter { $0.package.isEssential == isEssential }, progress)
     }
     try runFileTriggers()
+    try doDeferredWork()
     try services.restore()
     events(.ended(.configure))
   }
@@ -109,8 +111,16 @@ struct Configuration {
     guard !debs.isEmpty else { return }
     try run(
       ["dpkg", "--force-confdef", "--force-confold", "--configure"] + debs.map(\.databaseName),
-      "configure the packages", in: sandbox
+      "configure the packages", in: standIns.sandbox(sandbox)
     ) { progress.read($0) }
+  }
+
+  /// Does once what the packages' scripts have asked for many times.
+  private func doDeferredWork() throws {
+    if let work = try standIns.work() {
+      try run(work.command, "finish the packages", in: sandbox, input: work.input)
+    }
+    try standIns.finish()
   }
 
   /// Activates every file trigger that another package's files touch, and runs all that is pending.
@@ -133,14 +143,15 @@ struct Configuration {
     // What `dpkg-trigger --no-await` writes.
     let text = pending.sorted().map { "\($0) -\n" }.joined()
     try root.write(Array(text.utf8), to: "/var/lib/dpkg/triggers/Unincorp")
-    try run(["dpkg", "--triggers-only", "--pending"], "run the triggers", in: sandbox)
+    try run(
+      ["dpkg", "--triggers-only", "--pending"], "run the triggers", in: standIns.sandbox(sandbox))
   }
 
   private func run(
-    _ arguments: [String], _ operation: String, in sandbox: Sandbox,
+    _ arguments: [String], _ operation: String, in sandbox: Sandbox, input: [UInt8] = [],
     onLine: (@Sendable (String) -> Void)? = nil
   ) throws {
-    let result = try start(arguments, [:], in: sandbox, onLine: onLine)
+    let result = try start(arguments, [:], in: sandbox, input: input, onLine: onLine)
     guard !result.isSuccess else { return }
     throw PackageFailure.program(
       operation: operation, ending: result.ending.description, output: lines(of: result))
@@ -148,11 +159,13 @@ struct Configuration {
 
   private func start(
     _ arguments: [String], _ environment: [String: String], in sandbox: Sandbox? = nil,
+    input: [UInt8] = [],
     onLine: (@Sendable (String) -> Void)? = nil
   ) throws -> SandboxResult {
     let command = SandboxCommand(
       arguments,
-      environment: SandboxCommand.packageEnvironment(epoch: epoch).merging(environment) { $1 })
+      environment: SandboxCommand.packageEnvironment(epoch: epoch).merging(environment) { $1 },
+      input: input)
     let events = events
     return try (sandbox ?? self.sandbox).run(command) { line in
       events(.output(line))

@@ -25,7 +25,8 @@ public struct InstallOptions: Sendable {
 ///
 /// Debs are checked and unpacked on several threads, dpkg's database is written, and dpkg then
 /// configures everything in the root: first what is essential, then the rest, then the triggers. A
-/// package that plain unpacking cannot do as dpkg would goes through `dpkg --unpack`.
+/// package that plain unpacking cannot do as dpkg would goes through `dpkg --unpack`. No program may
+/// have changed a file of a package in the end.
 ///
 /// - Parameters:
 ///   - packages: with what is installed already they depend on nothing else. Essential ones belong
@@ -43,10 +44,13 @@ public func installPackages(
   let ground = try Ground(in: root)
   let plan = try await unpackPackages(
     packages, from: store, into: root, on: ground, options: options, events: events)
+  let check = try FileCheck(in: root)
   try Configuration(
     plan: plan, ground: ground, root: root, store: store, sandbox: sandbox, epoch: options.epoch,
     events: events
   ).run(addUsers: addUsers)
+  let findings = try check.findings(in: sandbox)
+  guard findings.isEmpty else { throw PackageFailure.changed(findings: findings) }
 }
 
 /// Unpacks packages and writes the databases of dpkg and apt; no program of the root runs.

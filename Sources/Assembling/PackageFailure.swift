@@ -11,6 +11,8 @@ public enum PackageFailure: Error, Sendable, Equatable, CustomStringConvertible 
   case script(package: String, name: String, ending: String, output: [String])
   /// A program in the root failed; `ending` says how, `output` is the end of what it printed.
   case program(operation: String, ending: String, output: [String])
+  /// Files of packages are not as they were unpacked; lines of `dpkg --verify`.
+  case changed(findings: [String])
 
   public var description: String {
     switch self {
@@ -27,6 +29,8 @@ public enum PackageFailure: Error, Sendable, Equatable, CustomStringConvertible 
       "the \(name) script of package '\(package)' failed: \(ending)\(tail(output))"
     case .program(let operation, let ending, let output):
       "cannot \(operation): \(ending)\(tail(output))"
+    case .changed(let findings):
+      "configuring the packages changed files of theirs\(tail(findings))"
     }
   }
 

@@ -17,7 +17,7 @@ extension Maker {
     }
     try Task.checkCancellation()
     // Before the recipe's own files come: these may replace what packages brought.
-    let findings = try packageFindings(in: sandbox)
+    let findings = try packageFindings(in: sandbox, readsFiles: false)
     guard findings.isEmpty else { throw FaultyPackages(findings: findings) }
     try customise(
       recipe, inputs.lock, from: blobs, in: sandbox, buildID: inputs.lockHash.hex, events: events)

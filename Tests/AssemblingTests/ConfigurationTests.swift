@@ -204,4 +204,58 @@ struct ConfigurationTests {
     #expect(findings.contains { $0.hasPrefix("dpkg --audit:") && $0.contains("hello") })
     #expect(findings.contains("dpkg --verify: ??5??????   /usr/bin/hello"))
   }
+
+  @Test("refuses a package whose script changes a file of another")
+  func changedFile() async throws {
+    var maker = DebMaker()
+    try maker.add("poem", "mkdir -p usr/share; echo oh > usr/share/poem")
+    try maker.add("vandal", "printf '#!/bin/sh\\necho ah > /usr/share/poem\\n' > DEBIAN/postinst")
+    let failure = await #expect(throws: PackageFailure.self) { try await install(maker) }
+    #expect(
+      failure?.description == """
+        configuring the packages changed files of theirs:
+          dpkg --verify: ??5??????   /usr/share/poem
+        """)
+  }
+
+  @Test("does the work of programs that every package calls once, at the end")
+  func deferredWork() async throws {
+    var maker = DebMaker()
+    try maker.add(
+      "fontconfig",
+      """
+      mkdir -p usr/bin; printf '#!/bin/sh\\necho "$*" >> /fc-cache.calls\\n' > usr/bin/fc-cache
+      chmod 755 usr/bin/fc-cache
+      """)
+    for name in ["font-a", "font-b"] {
+      try maker.add(
+        name, control: "Depends: fontconfig",
+        """
+        printf '#!/bin/sh\\nfc-cache -s -f -v\\n[ ! -e /fc-cache.calls ]\\n' > DEBIAN/postinst
+        """)
+    }
+    let sandbox = try await install(maker)
+    #expect(try text("/fc-cache.calls", in: sandbox) == "-s -f\n")
+    #expect(try text("/usr/bin/fc-cache", in: sandbox).contains("fc-cache.calls"))
+    #expect(try RootFolder(sandbox.root).status(of: FilePath(StandIns.folder)) == nil)
+    try expectClean(sandbox)
+  }
+
+  @Test("says what of the work at the end failed")
+  func failingDeferredWork() async throws {
+    var maker = DebMaker()
+    try maker.add(
+      "fontconfig",
+      """
+      mkdir -p usr/bin; printf '#!/bin/sh\\necho no fonts; exit 1\\n' > usr/bin/fc-cache
+      chmod 755 usr/bin/fc-cache; printf '#!/bin/sh\\nfc-cache -s\\n' > DEBIAN/postinst
+      """)
+    let failure = await #expect(throws: PackageFailure.self) { try await install(maker) }
+    #expect(
+      failure?.description == """
+        cannot finish the packages: exit status 1:
+          no fonts
+          failed: fc-cache
+        """)
+  }
 }

@@ -40,7 +40,7 @@ let package = Package(
     .target(
       name: "Content",
       dependencies: [
-        "Model", "CArchive", "CZstd",
+        "Model", "CArchive", "CLinux", "CZstd",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],

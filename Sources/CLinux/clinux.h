@@ -1,5 +1,8 @@
 // Calls of Linux that the C library declares only under _GNU_SOURCE, which Swift does not set.
 #pragma once
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -22,4 +25,20 @@ static inline void clinux_start_writeback(int file, long offset, long length) {
 #ifdef SYS_sync_file_range
   syscall(SYS_sync_file_range, file, offset, length, 2 /* SYNC_FILE_RANGE_WRITE */);
 #endif
+}
+
+// Asks the file system to put each folder that is made in this one into another part of the disk.
+//
+// ext4 makes new inodes beside those of the parent folder, and passes over each one that was removed
+// there in the last five minutes: making a tree where one of the same size has just been removed takes
+// time that grows with the square of the number of files. Does nothing on other file systems.
+static inline void clinux_spread_folders(const char *path) {
+  int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return;
+  int flags = 0;
+  if (ioctl(folder, FS_IOC_GETFLAGS, &flags) == 0 && !(flags & FS_TOPDIR_FL)) {
+    flags |= FS_TOPDIR_FL;
+    ioctl(folder, FS_IOC_SETFLAGS, &flags);
+  }
+  close(folder);
 }

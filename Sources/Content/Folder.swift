@@ -1,3 +1,4 @@
+internal import CLinux
 public import SystemPackage
 
 #if canImport(Glibc)
@@ -11,6 +12,12 @@ public func makeFolder(_ path: FilePath) throws(Errno) {
   try makeFolder(path.removingLastComponent())
   guard mkdir(path.string, 0o755) == 0 || errno == EEXIST else { throw Errno(rawValue: errno) }
 }
+
+/// Tells the file system that trees come and go in a folder, so that it keeps them apart.
+///
+/// ext4 else makes each tree where the last one has just been removed, and there it is slow: 22 s of
+/// processor time instead of 0.4 s for 30 000 files. On other file systems this does nothing.
+public func spreadFolders(in path: FilePath) { clinux_spread_folders(path.string) }
 
 /// The names in a folder, sorted by their bytes, without `.` and `..`.
 public func names(in path: FilePath) throws(Errno) -> [String] {

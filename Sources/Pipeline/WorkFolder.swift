@@ -12,6 +12,7 @@ struct WorkFolder: Sendable {
   init(in store: FilePath) throws {
     let work = store.appending("work")
     try makeFolder(work)
+    spreadFolders(in: work)
     try sweep(work)
     (path, lock) = try newFolder(in: work)
     try makeFolder(path)

@@ -12,7 +12,7 @@ internal import SystemPackage
 /// `<store>/debs/<2 digits>/<SHA-256 of the deb>` is a deb too. Its last member, `_sha256`, has the hash
 /// of the deb's name and of all bytes before it; dpkg passes over names that begin with '_'. A file
 /// that does not bear out its hash is made again, so nothing here is trusted by name, nothing waits
-/// for the disk, and all of it may be removed at any time. Format: deb(5), ar(5).
+/// for the disk, and all of it may be removed at any time; `sweep` removes what is out of use. Format: deb(5), ar(5).
 struct QuickDebs: Sendable {
   private let store: BlobStore
   private let folder: FilePath
@@ -63,6 +63,21 @@ struct QuickDebs: Sendable {
     else { return false }
     futimens(file.rawValue, nil)
     return true
+  }
+
+  /// Removes what no build has used for so many seconds, and what killed builds left half written.
+  func sweep(keeping age: Int = 30 * 24 * 3600, now: Int = time(nil)) {
+    // What cannot be looked at or removed now is left to the next sweep.
+    for shard in (try? names(in: folder)) ?? [] {
+      for name in (try? names(in: folder.appending(shard))) ?? [] {
+        let path = folder.appending(shard).appending(name)
+        var facts = stat()
+        let limit = name.hasSuffix(".part") ? min(age, 24 * 3600) : age
+        if stat(path.string, &facts) == 0, now - facts.st_mtim.tv_sec > limit {
+          unlink(path.string)
+        }
+      }
+    }
   }
 
   private func make(_ path: FilePath, of hash: ContentHash) throws {

@@ -10,6 +10,7 @@ RECIPE ?= recipes/minimal-host.toml
 SETTINGS ?= $(shell . /etc/os-release && echo --set distribution=$$ID --set suite=$$VERSION_CODENAME)
 endif
 STORE  ?= store
+CODE = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Engines Benchmarks/peers
 PROGRAM = .build/release/build-snapshot
 
 .PHONY: image build test lint format setup-build setup-test clean
@@ -28,11 +29,11 @@ test: setup-test
 
 ## lint: formatting and style, warnings included
 lint:
-	swift format lint --recursive --parallel --strict Package.swift Sources Tests
+	swift format lint --recursive --parallel --strict $(CODE)
 
 ## format: put the code into the project's format
 format:
-	swift format --in-place --recursive --parallel Package.swift Sources Tests
+	swift format --in-place --recursive --parallel $(CODE)
 
 setup-build:
 	@scripts/setup build

@@ -14,6 +14,8 @@ let package = Package(
     .executable(name: "build-snapshot", targets: ["BuildSnapshot"]),
     .executable(name: "vm-browser-agent", targets: ["VMBrowserAgent"]),
     .executable(name: "vm-api-server", targets: ["VMAPIServer"]),
+    // For `Benchmarks/`, a package of its own; nobody else should depend on it.
+    .library(name: "Engines", targets: ["Model", "Content", "Imaging"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

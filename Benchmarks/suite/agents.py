@@ -1,0 +1,86 @@
+"""The guest agents beside a Node server of the same interface: time to the first answer, and memory."""
+
+import pathlib
+import socket
+import statistics
+import subprocess
+import time
+import urllib.request
+
+from claims import claim
+from timing import Contender, Failed, Run, contest
+
+HERE = pathlib.Path(__file__).resolve().parent.parent
+TOKEN = "benchmark-token-0123456789"
+
+
+def run(shop):
+    token = shop.scratch / "token"
+    token.write_text(TOKEN + "\n")
+    sessions = shop.scratch / "sessions"
+    sessions.mkdir(exist_ok=True)
+    agents = {
+        "vm-browser-agent": ["--token-file", token, "--sessions", sessions, "--logs", sessions],
+        "vm-api-server": ["--token-file", token, "--home", shop.scratch],
+    }
+    contenders = []
+    for name, options in agents.items():
+        program = shop.product(name)
+        subprocess.run(["strip", "-o", shop.scratch / name, program], check=True)
+        words = [shop.scratch / name, *options]
+        contenders.append(Contender(name, lambda words=words: started(words)))
+    if shop.has("node"):
+        words = ["node", HERE / "peers/server.js", "--token-file", token]
+        contenders.append(Contender("Node server", lambda: started(words)))
+    results, failed = contest(contenders, 3 if shop.short else 15, lambda _: None)
+    claims = []
+    for name in agents:
+        for field, what in (("first answer", "start to first answer"), ("resident", "resident memory")):
+            claims.append(claim(f"{name}, {what}, against the Node server", results[name],
+                                results.get("Node server"), field))
+    sizes = {name: f"{(shop.scratch / name).stat().st_size / 1e6:.1f} MB" for name in agents}
+    return {"title": "Guest agents", "results": results, "failed": failed, "claims": claims,
+            "notes": [f"{name} is one file of {size}." for name, size in sizes.items()]}
+
+
+def started(words):
+    """Starts a server, asks its health until it answers, and looks at its memory after 200 answers."""
+    port = free_port()
+    begin = time.monotonic()
+    process = subprocess.Popen([str(word) for word in words] + ["--listen", f"127.0.0.1:{port}"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    try:
+        while not answers(port):
+            if process.poll() is not None or time.monotonic() - begin > 20:
+                raise Failed(f"{words[0]} does not answer")
+            time.sleep(0.0005)
+        first = time.monotonic() - begin
+        times = []
+        for _ in range(200):
+            at = time.monotonic()
+            if not answers(port):
+                raise Failed(f"{words[0]} stopped answering")
+            times.append(time.monotonic() - at)
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        resident = next(int(line.split()[1]) * 1024 for line in status.splitlines()
+                        if line.startswith("VmRSS"))
+        return Run(first, 0, resident, {"first answer": first, "resident": resident,
+                                        "answer": statistics.median(times)})
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]

@@ -20,7 +20,7 @@ struct ImageCommand: AsyncParsableCommand {
   @Option(name: .long, help: "The volume label, at most 16 bytes.")
   var label = ""
 
-  @Option(name: .long, help: "The file system's UUID (default: derived from the tree).")
+  @Option(name: .long, help: "The file system's UUID (default: derived from the label).")
   var uuid: String?
 
   @Option(
@@ -31,6 +31,11 @@ struct ImageCommand: AsyncParsableCommand {
   @Option(name: .long, help: "The number of inodes (default: one for 16 KiB).")
   var inodes: Int?
 
+  @Option(
+    name: .long,
+    help: "An older image to share unchanged blocks with, where the file system can; same bytes.")
+  var base: String?
+
   @Option(name: .long, help: "Threads (default: the processors).")
   var jobs: Int?
 
@@ -38,8 +43,9 @@ struct ImageCommand: AsyncParsableCommand {
 
   func run() async throws {
     let request = ImageRequest(
-      source: source == "-" ? nil : absolute(source), image: absolute(image), size: size.value,
-      label: label, uuid: uuid, epoch: epoch, inodes: inodes, jobs: jobs)
+      source: source == "-" ? nil : absolute(source), image: absolute(image),
+      base: base.map(absolute), size: size.value, label: label, uuid: uuid, epoch: epoch,
+      inodes: inodes, jobs: jobs)
     try await running(common) { [common] progress in
       let made = try makeImage(request, events: progress.sink)
       progress.close()

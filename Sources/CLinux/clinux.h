@@ -20,6 +20,21 @@ static inline int clinux_rename_new(const char *from, const char *to) {
 // lseek(2): where the next data or the next hole of a file starts.
 enum { clinux_seek_data = 3, clinux_seek_hole = 4 };
 
+// memfd_create(2): a file in memory without a name, closed on exec.
+static inline int clinux_memory_file(const char *name) {
+  return (int)syscall(SYS_memfd_create, name, 1 /* MFD_CLOEXEC */);
+}
+
+// ioctl(2) FICLONE: makes a file share all blocks of another.
+static inline int clinux_clone(int to, int from) {
+  return (int)syscall(SYS_ioctl, to, 0x40049409, from);
+}
+
+// fallocate(2): makes a range of a file zero and gives its blocks back.
+static inline int clinux_punch_hole(int file, long offset, long length) {
+  return (int)syscall(SYS_fallocate, file, 3 /* KEEP_SIZE | PUNCH_HOLE */, offset, length);
+}
+
 // Asks the kernel to begin writing a range of a file to the disk, and does not wait.
 static inline void clinux_start_writeback(int file, long offset, long length) {
 #ifdef SYS_sync_file_range

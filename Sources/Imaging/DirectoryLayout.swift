@@ -55,20 +55,58 @@ struct DirectoryLayout: Sendable {
       (hashes[$0].hash, hashes[$0].minor, $0) < (hashes[$1].hash, hashes[$1].minor, $1)
     }
     self.names = order.map { names[$0] }
-    var used = Self.leafFill + 1
-    for (position, index) in order.enumerated() {
-      let length = recordLength(nameLength(entries[names[index]].path))
-      if used + length > Self.leafFill {
-        let hash = hashes[index].hash
-        // The low bit says that names with this hash are in the leaf before, too.
-        let isSplit = position > 0 && hashes[order[position - 1]].hash == hash
-        leaves.append((position, leaves.isEmpty ? 0 : hash | (isSplit ? 1 : 0)))
-        used = 0
-      }
-      used += length
+    let sorted = order.map {
+      (hash: hashes[$0].hash, length: recordLength(nameLength(entries[names[$0]].path)))
     }
+    leaves = Self.evenLeaves(sorted) ?? Self.fullLeaves(sorted)
     guard nodeCount <= Self.rootLimit else { return nil }
     blockCount = 1 + nodeCount + leaves.count
+  }
+
+  /// Leaves for equal ranges of hashes, a power of two of them: a name more or less changes one leaf.
+  ///
+  /// Hashes spread evenly, so twice the least number of leaves nearly always does.
+  ///
+  /// - Returns: nil when a leaf would be too full even with four times the least number.
+  private static func evenLeaves(
+    _ names: [(hash: UInt32, length: Int)]
+  ) -> [(start: Int, hash: UInt32)]? {
+    let least = max(2, (names.reduce(0) { $0 + $1.length } + leafFill - 1) / leafFill)
+    let bits = Int.bitWidth - (least - 1).leadingZeroBitCount
+    for bits in bits...bits + 2 where bits < 24 {
+      var leaves = (0..<1 << bits).map { (start: 0, hash: UInt32($0) << (32 - bits)) }
+      var used = [Int](repeating: 0, count: leaves.count)
+      for name in names {
+        let leaf = Int(name.hash >> (32 - bits))
+        used[leaf] += name.length
+        leaves[leaf].start += 1
+      }
+      if used.contains(where: { $0 > leafFill }) { continue }
+      var start = 0
+      for leaf in leaves.indices {
+        (leaves[leaf].start, start) = (start, start + leaves[leaf].start)
+      }
+      return leaves
+    }
+    return nil
+  }
+
+  /// As few leaves as can be.
+  private static func fullLeaves(
+    _ names: [(hash: UInt32, length: Int)]
+  ) -> [(start: Int, hash: UInt32)] {
+    var leaves = [(start: Int, hash: UInt32)]()
+    var used = leafFill + 1
+    for (position, name) in names.enumerated() {
+      if used + name.length > leafFill {
+        // The low bit says that names with this hash are in the leaf before, too.
+        let isSplit = position > 0 && names[position - 1].hash == name.hash
+        leaves.append((position, leaves.isEmpty ? 0 : name.hash | (isSplit ? 1 : 0)))
+        used = 0
+      }
+      used += name.length
+    }
+    return leaves
   }
 
   /// Writes one block of the folder.

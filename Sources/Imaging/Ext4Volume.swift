@@ -15,7 +15,7 @@ struct Ext4Volume: ~Copyable {
   /// Lays out an empty file system: superblocks, tables packed at the front, the inode for resizing.
   ///
   /// - Parameters:
-  ///   - descriptor: the image's file, already of its full size; must stay open.
+  ///   - descriptor: a file of the image's full size; must stay open.
   ///   - path: the image's name in messages.
   static func make(
     on descriptor: CInt, path: String, options: ImageOptions

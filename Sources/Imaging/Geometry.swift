@@ -15,6 +15,21 @@ struct Geometry: Sendable, Equatable {
   /// Four numbers, as the superblock has them.
   var hashSeed: [UInt32]
 
+  /// The blocks that are neither free nor in tables of inodes, ascending.
+  var frame: [Range<UInt64>] {
+    let tableBlocks = UInt64(inodesPerGroup) * UInt64(InodeRecord.size) / UInt64(blockSize)
+    let others = (free + inodeTables.map { $0..<$0 + tableBlocks })
+      .sorted { $0.lowerBound < $1.lowerBound }
+    var ranges = [Range<UInt64>]()
+    var end: UInt64 = 0
+    for range in others {
+      if end < range.lowerBound { ranges.append(end..<range.lowerBound) }
+      end = range.upperBound
+    }
+    if end < blockCount { ranges.append(end..<blockCount) }
+    return ranges
+  }
+
   /// Inodes that files can have: all but the ten reserved ones.
   var availableInodes: Int { Int(inodeCount) - 10 }
 }
@@ -30,6 +45,9 @@ struct Extent: Sendable, Equatable {
 /// Hands out free blocks from the front to the back.
 struct BlockAllocator {
   private var ranges: ArraySlice<Range<UInt64>>
+
+  /// What it can still hand out.
+  var free: [Range<UInt64>] { Array(ranges) }
 
   /// ext4's longest extent of written blocks.
   static let longestExtent: UInt64 = 32768
@@ -50,6 +68,11 @@ struct BlockAllocator {
       next += UInt32(length)
     }
     return extents
+  }
+
+  /// Takes blocks that need not lie together.
+  mutating func takeSingle(_ count: Int) -> [UInt64]? {
+    take(count)?.flatMap { extent in (0..<UInt64(extent.count)).map { extent.physical + $0 } }
   }
 }
 

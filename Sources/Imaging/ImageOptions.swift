@@ -1,5 +1,5 @@
 internal import Content
-internal import Model
+public import Model
 
 /// What an image is to be, besides the tree.
 public struct ImageOptions: Sendable, Equatable {
@@ -90,7 +90,7 @@ public struct ImageFacts: Sendable, Equatable {
   public var label: String
   /// Bytes of the image.
   public var size: Int64
-  /// Bytes that the image's file takes on the host's disk.
+  /// Bytes of the blocks that are not zero.
   public var allocatedSize: Int64
   public var blockSize: Int
   public var blockCount: Int64
@@ -101,4 +101,9 @@ public struct ImageFacts: Sendable, Equatable {
   public var journalBlocks: Int
   /// ext4's names for them, sorted.
   public var features: [String]
+  public var chunks: ChunkTable
+  /// Of the whole file.
+  public var sha256: ContentHash
+  /// Whether the image shares with its base what did not change.
+  public var isClone: Bool
 }

@@ -21,6 +21,16 @@ struct ImagePlan: Sendable {
     /// The inodes from this number on.
     case inodes(UInt32)
     case journal
+    /// What libext2fs wrote.
+    case frame
+
+    /// Whether chunks of this are cut by where they lie on the disk.
+    var isTable: Bool {
+      switch self {
+      case .inodes, .frame: true
+      default: false
+      }
+    }
   }
 
   let demand: Demand
@@ -29,6 +39,7 @@ struct ImagePlan: Sendable {
   let epoch: UInt32
   let resizeInode: [UInt8]
   let journalStart: [UInt8]
+  let frame: Frame
   /// Ascending and apart.
   let pieces: [Piece]
   /// The node of each inode number, or -1.
@@ -38,7 +49,7 @@ struct ImagePlan: Sendable {
 
   init(
     demand: Demand, layout: Layout, geometry: Geometry, epoch: UInt32, resizeInode: [UInt8],
-    journalStart: [UInt8]
+    journalStart: [UInt8], frame: Frame
   ) {
     self.demand = demand
     self.layout = layout
@@ -46,6 +57,7 @@ struct ImagePlan: Sendable {
     self.epoch = epoch
     self.resizeInode = resizeInode
     self.journalStart = journalStart
+    self.frame = frame
     let last = max(layout.inodes.max() ?? 0, 11)
     var nodes = [Int32](repeating: -1, count: Int(last) + 1)
     for (node, inode) in layout.inodes.enumerated() { nodes[Int(inode)] = Int32(node) }
@@ -60,6 +72,7 @@ struct ImagePlan: Sendable {
     func add(_ start: UInt64, _ count: UInt32, _ content: Content) {
       pieces.append(Piece(start: start, count: count, content: content))
     }
+    for range in geometry.frame { add(range.lowerBound, UInt32(range.count), .frame) }
     let inodesInBlock = UInt32(blockSize / InodeRecord.size)
     for (group, table) in geometry.inodeTables.enumerated() {
       let first = UInt32(group) * geometry.inodesPerGroup + 1
@@ -152,7 +165,7 @@ struct ImagePlan: Sendable {
       node: node, number: layout.inodes[index], links: demand.links[index], size: size,
       blocks: Int64(ownBlocks), extents: hasExtents ? extentTree(of: index) : nil,
       isIndexed: directory >= 0 && demand.directories[Int(directory)].isIndexed,
-      xattrs: demand.xattrs[index], xattrBlock: layout.xattrBlocks[index] ?? 0, epoch: epoch
+      xattrs: demand.xattrs[index], xattrBlock: layout.xattrBlocks[index] ?? 0
     ).render(into: bytes, seed: seed(ofInode: layout.inodes[index]))
   }
 
@@ -164,7 +177,7 @@ struct ImagePlan: Sendable {
         modified: Tree.Time(seconds: Int64(epoch))),
       number: Self.journalInode, links: 1, size: Int64(blocks * blockSize),
       blocks: Int64(blocks + layout.journalExtentBlocks.count), extents: extentTree(of: nil),
-      isIndexed: false, xattrs: nil, xattrBlock: 0, epoch: epoch
+      isIndexed: false, xattrs: nil, xattrBlock: 0
     ).render(into: bytes, seed: seed(ofInode: Self.journalInode))
   }
 

@@ -1,180 +1,139 @@
-internal import CLinux
+internal import Content
 internal import Dispatch
 internal import Model
 internal import Synchronization
 
-#if canImport(Glibc)
-  internal import Glibc
-#endif
-
-/// Fills the blocks of a plan and writes them, window by window in the order of the disk.
+/// Fills the blocks of a plan, hashes and writes them, window by window in the order of the disk.
 ///
 /// Threads take windows in turn; each has a buffer of its own, and what they write does not overlap,
-/// so the image does not depend on their number.
+/// so neither the image nor the table of its chunks depends on their number.
 final class ImagePump: Sendable {
   private struct State {
     var windows: Windows
+    /// Where the windows that threads work on begin, with the gaps before them.
+    var inWork: [UInt64] = []
+    var isDone = false
     var done = 0
+    var chunks: [ChunkTable.Chunk] = []
+    var dataBlocks = 0
     var failure: (any Error)?
   }
 
-  /// Large enough to keep the disk busy, small enough to stay in the processor's cache.
-  private static let windowBlocks: UInt32 = 1024
-  /// Shorter runs of zeros are written: a hole would cost more than it saves.
-  private static let shortestHole = 4
-
   private let plan: ImagePlan
-  private let descriptor: CInt
-  private let path: String
+  private let file: ImageFile
   private let state: Mutex<State>
+  /// Signalled when more of the disk is ready, or nothing more will come.
+  private let progress = DispatchSemaphore(value: 0)
   private let events: EventSink
   private let isCancelled: @Sendable () -> Bool
 
   init(
-    _ plan: ImagePlan, to descriptor: CInt, path: String, events: @escaping EventSink,
+    _ plan: ImagePlan, to file: ImageFile, events: @escaping EventSink,
     isCancelled: @escaping @Sendable () -> Bool
   ) {
     self.plan = plan
-    self.descriptor = descriptor
-    self.path = path
+    self.file = file
     self.events = events
     self.isCancelled = isCancelled
-    state = Mutex(State(windows: Windows(plan.pieces, limit: Self.windowBlocks)))
+    state = Mutex(State(windows: Windows(plan.pieces, starts: plan.layout.starts)))
   }
 
   /// Writes everything; returns when all threads have ended.
   ///
+  /// - Returns: the chunks, and how many blocks of the disk are not zero.
   /// - Throws: the first failure of any thread, or `CancellationError`.
-  func run(jobs: Int) throws {
+  func run(jobs: Int) throws -> (table: ChunkTable, dataBlocks: Int) {
     DispatchQueue.concurrentPerform(iterations: max(1, jobs)) { _ in work() }
-    if let failure = state.withLock({ $0.failure }) { throw failure }
+    do {
+      if let failure = state.withLock({ $0.failure }) { throw failure }
+      let end = state.withLock { $0.windows.frontier }
+      try file.clear(blocks: end..<plan.geometry.blockCount)
+      stop(after: nil)
+      return try state.withLock {
+        (try ChunkTable($0.chunks.sorted { $0.offset < $1.offset }), $0.dataBlocks)
+      }
+    } catch {
+      stop(after: error)
+      throw error
+    }
+  }
+
+  /// Waits until more of the disk than `position` is as it will be.
+  ///
+  /// - Returns: up to where, in bytes; nil when the work has failed. One thread may ask.
+  func ready(after position: Int) -> Int? {
+    while true {
+      let (end, hasFailed) = state.withLock { state in
+        let blocks =
+          state.isDone
+          ? plan.geometry.blockCount : state.inWork.min() ?? state.windows.frontier
+        return (Int(blocks) * blockSize, state.failure != nil)
+      }
+      if hasFailed { return nil }
+      if end > position { return end }
+      progress.wait()
+    }
+  }
+
+  private func stop(after failure: (any Error)?) {
+    state.withLock { state in
+      state.isDone = true
+      state.failure = state.failure ?? failure
+    }
+    progress.signal()
   }
 
   private func work() {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: Int(Self.windowBlocks) * blockSize, alignment: blockSize)
-    defer { buffer.deallocate() }
-    var reader = ContentReader(plan.demand.tree)
+    let size = Int(Windows.longest) * blockSize
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: blockSize)
+    let scratch = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: file.isClone ? size : blockSize, alignment: blockSize)
+    defer {
+      buffer.deallocate()
+      scratch.deallocate()
+    }
+    var filler = WindowFiller(plan)
     do {
-      while let window = nextWindow() {
+      while let window = take() {
         if isCancelled() { throw CancellationError() }
         let bytes = UnsafeMutableRawBufferPointer(
           rebasing: buffer[..<(Int(window.blocks) * blockSize)])
-        try fill(bytes, for: window, with: &reader)
-        try write(bytes, at: window.start)
-        let done = state.withLock { state in
-          state.done += bytes.count
-          return state.done
-        }
-        events(.advanced(.image, done: done, subject: ""))
+        try filler.fill(bytes, for: window)
+        try file.clear(blocks: window.gapStart..<window.start)
+        let zeros = zeroBlocks(of: bytes)
+        try file.write(bytes, zeros: zeros, at: window.start, scratch: scratch)
+        let dataBlocks = zeros.count { !$0 }
+        finish(window, dataBlocks: dataBlocks, dataBlocks == 0 ? nil : chunk(bytes, window))
       }
     } catch {
       state.withLock { $0.failure = $0.failure ?? error }
     }
   }
 
-  private func nextWindow() -> Window? {
-    state.withLock { $0.failure == nil ? $0.windows.next() : nil }
+  private func chunk(_ bytes: UnsafeMutableRawBufferPointer, _ window: Window) -> ChunkTable.Chunk {
+    var hasher = Hasher256()
+    hasher.update(UnsafeRawBufferPointer(bytes))
+    return ChunkTable.Chunk(
+      offset: Int(window.start) * blockSize, length: bytes.count, sha256: hasher.finish())
   }
 
-  // MARK: - Filling
-
-  private func fill(
-    _ bytes: UnsafeMutableRawBufferPointer, for window: Window, with reader: inout ContentReader
-  ) throws(ImagingFailure) {
-    var start = 0
-    for slice in window.slices {
-      let end = start + Int(slice.count) * blockSize
-      try fill(UnsafeMutableRawBufferPointer(rebasing: bytes[start..<end]), slice, with: &reader)
-      start = end
+  private func take() -> Window? {
+    state.withLock { state in
+      guard state.failure == nil, let window = state.windows.next() else { return nil }
+      state.inWork.append(window.gapStart)
+      return window
     }
   }
 
-  private func fill(
-    _ bytes: UnsafeMutableRawBufferPointer, _ slice: Window.Slice, with reader: inout ContentReader
-  ) throws(ImagingFailure) {
-    let piece = plan.pieces[slice.piece]
-    if case .data(let node, let from) = piece.content {
-      guard case .file(let file) = plan.demand.tree.nodes[node].kind else { return }
-      let offset = Int64(from + slice.offset) * Int64(blockSize)
-      let left = file.size - offset
-      if left < bytes.count { UnsafeMutableRawBufferPointer(rebasing: bytes[Int(left)...]).zero() }
-      return try reader.read(node: node, file: file, from: offset, into: bytes)
+  private func finish(_ window: Window, dataBlocks: Int, _ chunk: ChunkTable.Chunk?) {
+    let done = state.withLock { state in
+      state.inWork.removeAll { $0 == window.gapStart }
+      state.done += Int(window.blocks) * blockSize
+      state.dataBlocks += dataBlocks
+      if let chunk { state.chunks.append(chunk) }
+      return state.done
     }
-    bytes.zero()
-    for index in 0..<Int(slice.count) {
-      let block = UnsafeMutableRawBufferPointer(
-        rebasing: bytes[(index * blockSize)..<((index + 1) * blockSize)])
-      render(piece, block: slice.offset + UInt32(index), into: block)
-    }
-  }
-
-  private func render(
-    _ piece: ImagePlan.Piece, block: UInt32, into bytes: UnsafeMutableRawBufferPointer
-  ) {
-    switch piece.content {
-    case .data: break
-    case .directory(let index, let from):
-      plan.renderDirectory(index, block: from + block, into: bytes)
-    case .symlink(let node):
-      if case .symlink(let target) = plan.demand.tree.nodes[node].kind { bytes.put(target, at: 0) }
-    case .xattrs(let node): plan.renderXattrs(of: node, at: piece.start, into: bytes)
-    case .extents(let node, let index): plan.renderExtents(of: node, block: index, into: bytes)
-    case .inodes(let first):
-      plan.renderInodes(
-        from: first + block * UInt32(blockSize / InodeRecord.size), into: bytes)
-    case .journal: bytes.put(plan.journalStart, at: 0)
-    }
-  }
-
-  // MARK: - Writing
-
-  /// Writes what is not zero; runs of zeros stay holes in the image's file.
-  private func write(
-    _ bytes: UnsafeMutableRawBufferPointer, at block: UInt64
-  ) throws(ImagingFailure) {
-    let blocks = bytes.count / blockSize
-    var (start, zeros) = (0, 0)
-    for index in 0...blocks {
-      if index < blocks, isZero(bytes, block: index) {
-        zeros += 1
-        continue
-      }
-      // A long run of zeros or the end closes what came before.
-      if zeros >= Self.shortestHole || index == blocks {
-        try write(bytes, start..<(index - zeros), at: block)
-        start = index
-      }
-      zeros = 0
-    }
-    clinux_start_writeback(descriptor, Int(block) * blockSize, bytes.count)
-  }
-
-  private func write(
-    _ bytes: UnsafeMutableRawBufferPointer, _ blocks: Range<Int>, at block: UInt64
-  ) throws(ImagingFailure) {
-    var range = (blocks.lowerBound * blockSize)..<(blocks.upperBound * blockSize)
-    while !range.isEmpty {
-      let count = pwrite(
-        descriptor, bytes.baseAddress?.advanced(by: range.lowerBound), range.count,
-        off_t(block) * off_t(blockSize) + off_t(range.lowerBound))
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else {
-        throw .cannotWrite(path: path, operation: "write", reason: lastError())
-      }
-      range = (range.lowerBound + count)..<range.upperBound
-    }
-  }
-}
-
-private func isZero(_ bytes: UnsafeMutableRawBufferPointer, block: Int) -> Bool {
-  let words = UnsafeRawBufferPointer(
-    rebasing: bytes[(block * blockSize)..<((block + 1) * blockSize)])
-  return words.withMemoryRebound(to: UInt64.self) { words in
-    // Most blocks show at once that they are not empty.
-    if words[0] != 0 || words[words.count - 1] != 0 { return false }
-    var all: UInt64 = 0
-    for word in words { all |= word }
-    return all == 0
+    progress.signal()
+    events(.advanced(.image, done: done, subject: ""))
   }
 }

@@ -17,7 +17,6 @@ struct InodeRecord {
   var isIndexed: Bool
   var xattrs: XattrLayout?
   var xattrBlock: UInt64
-  var epoch: UInt32
 
   static let size = 256
   private static let extentsFlag: UInt32 = 0x8_0000
@@ -45,12 +44,11 @@ struct InodeRecord {
     record.put(UInt16(truncatingIfNeeded: node.gid >> 16), at: 122)
     record.put(UInt16(32), at: 128)
     let modified = diskTime(node.modified)
-    // Access, change, modification; a change of the inode is not part of a tree.
-    for (low, high) in [(8, 140), (12, 132), (16, 136)] {
+    // Access, change, modification, birth; only the third is part of a tree.
+    for (low, high) in [(8, 140), (12, 132), (16, 136), (144, 148)] {
       record.put(modified.low, at: low)
       record.put(modified.high, at: high)
     }
-    record.put(epoch, at: 144)
     if let xattrs { record.put(xattrs.inInode, at: 160) }
     Self.seal(record, seed: seed)
   }

@@ -14,35 +14,31 @@ struct Layout: Sendable, Equatable {
   var xattrBlocks: [Int: UInt64]
   var journal: [Extent]
   var journalExtentBlocks: [UInt64]
+  /// The first block of each run that was placed by itself, ascending.
+  var starts: [UInt64]
 
   func extents(of node: Int) -> ArraySlice<Extent> {
     extents[firstExtent[node]..<firstExtent[node + 1]]
   }
 }
 
-/// The layout of a tree that has none from before: inodes in the order of the walk, and from the front
-/// to the back the journal, the folders, blocks of attributes and long links, then the files.
+/// Gives everything in a tree its place, so that what did not change stays where it was when other things
+/// change: the place of a thing follows from its path.
+///
+/// Files, folders and inodes are gathered in small groups, which hash to places of the disk with slack
+/// between them; `docs/layout.md` says how and why. Where that would not leave enough room, everything
+/// lies close together, in the order of the walk.
 ///
 /// - Throws: `.outOfSpace` or `.outOfInodes`.
-func canonicalLayout(
-  of demand: Demand, in geometry: Geometry
-) throws(ImagingFailure) -> Layout {
+func layOut(_ demand: Demand, in geometry: Geometry) throws(ImagingFailure) -> Layout {
   let nodes = demand.tree.nodes
   guard nodes.count <= geometry.availableInodes else {
     throw .outOfInodes(
       needed: nodes.count, available: geometry.availableInodes,
       largest: largestFolders(of: demand.tree) { _ in 1 })
   }
-  var next: UInt32 = 12
-  let inodes = nodes.indices.map { node -> UInt32 in
-    if node == 0 { return 2 }
-    if node == demand.lostAndFound { return 11 }
-    defer { next += 1 }
-    return next
-  }
-
-  let journal = journalBlocks(forBlockCount: geometry.blockCount)
-  let room = geometry.free.reduce(0) { $0 + $1.count } - journal
+  let journalCount = journalBlocks(forBlockCount: geometry.blockCount)
+  let room = geometry.free.reduce(0) { $0 + $1.count } - journalCount
   func full(_ extra: Int) -> ImagingFailure {
     .outOfSpace(
       needed: Int64(demand.blockCount + extra) * Int64(blockSize),
@@ -52,90 +48,63 @@ func canonicalLayout(
   }
   guard demand.blockCount <= room else { throw full(0) }
 
+  let keys = pathKeys(of: demand.tree)
+  let inodes = placeInodes(of: demand, keys: keys, in: geometry)
+  // The journal's place depends on the size of the image alone.
   var allocator = BlockAllocator(geometry.free)
-  var byNode = [[Extent]](repeating: [], count: nodes.count)
-  var extentBlocks = [Int: [UInt64]]()
-  var xattrBlocks = [Int: UInt64]()
-  var spent = 0
-
-  /// Takes the blocks of the extent tree, if it has any.
-  func takeTree(forExtents count: Int) throws(ImagingFailure) -> [UInt64] {
-    let needed = ExtentTree.levels(forExtents: count).reduce(0, +)
-    if needed == 0 { return [] }
-    spent += needed
-    guard let blocks = allocator.take(needed) else { throw full(spent) }
-    return blocks.flatMap { extent in (0..<UInt64(extent.count)).map { extent.physical + $0 } }
-  }
-  func take(_ node: Int, _ ranges: [Range<Int>]) throws(ImagingFailure) {
-    var extents = [Extent]()
-    for range in ranges {
-      guard let taken = allocator.take(range.count, logical: range.lowerBound) else {
-        throw full(spent)
-      }
-      extents += taken
+  guard let journal = allocator.take(journalCount),
+    let journalTree = allocator.takeSingle(extentTreeBlocks(forExtents: journal.count))
+  else { throw full(0) }
+  let groups = layoutGroups(of: demand, keys: keys)
+  func layout(in room: BlockRoom) -> Layout? {
+    var layout = LayoutInProgress(demand, keys: keys, room: room)
+    return layout.place(groups).map { place in
+      Layout(
+        inodes: inodes, extents: Array(place.extents.joined()),
+        firstExtent: place.extents.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1.count) },
+        extentBlocks: place.extentBlocks, xattrBlocks: place.xattrBlocks, journal: journal,
+        journalExtentBlocks: journalTree, starts: place.starts.sorted())
     }
-    let blocks = try takeTree(forExtents: extents.count)
-    if !blocks.isEmpty { extentBlocks[node] = blocks }
-    byNode[node] = extents
   }
-
-  guard let journalExtents = allocator.take(journal) else { throw full(0) }
-  let journalTree = try takeTree(forExtents: journalExtents.count)
-  for directory in demand.directories {
-    try take(directory.node, [0..<directory.blockCount])
+  if let slots = Slots(forBlocks: groups.map(\.blocks), in: allocator.free),
+    let layout = layout(in: .slots(slots))
+  {
+    return layout
   }
-  for node in nodes.indices {
-    if demand.xattrs[node]?.block != nil {
-      guard let block = allocator.take(1)?.first else { throw full(spent) }
-      xattrBlocks[node] = block.physical
-    }
-    if case .symlink = nodes[node].kind, demand.dataBlocks[node] > 0 { try take(node, [0..<1]) }
-  }
-  for node in nodes.indices {
-    if case .file(let file) = nodes[node].kind { try take(node, blockRanges(of: file)) }
-  }
-
-  var firstExtent = [0]
-  firstExtent.reserveCapacity(nodes.count + 1)
-  for extents in byNode { firstExtent.append((firstExtent.last ?? 0) + extents.count) }
-  return Layout(
-    inodes: inodes, extents: Array(byNode.joined()), firstExtent: firstExtent,
-    extentBlocks: extentBlocks, xattrBlocks: xattrBlocks, journal: journalExtents,
-    journalExtentBlocks: journalTree)
+  if let layout = layout(in: .packed(allocator)) { return layout }
+  // What is missing is room for extent trees: two blocks tell the tale.
+  throw full(2)
 }
 
-/// The ten folders that weigh most, heaviest first. A folder is left out when more than half of its
-/// weight lies in one folder below, which then stands for it.
-func largestFolders(
-  of tree: Tree, weight: (_ node: Int) -> Int
-) -> [ImagingFailure.FolderSize] {
-  var totals = [Int](repeating: 0, count: tree.entries.count)
-  var heaviest = totals
-  var isWeighed = [Bool](repeating: false, count: tree.nodes.count)
-  var folders: [Int] = []
-  func leave() {
-    let folder = folders.removeLast()
-    guard let parent = folders.last else { return }
-    totals[parent] += totals[folder]
-    heaviest[parent] = max(heaviest[parent], totals[folder])
-  }
-  for (place, entry) in tree.entries.enumerated() {
-    while let last = folders.last, !isInside(entry.path, tree.entries[last].path) { leave() }
-    let own = isWeighed[entry.node] ? 0 : weight(entry.node)
-    isWeighed[entry.node] = true
-    if tree.nodes[entry.node].kind == .directory {
-      totals[place] = own
-      folders.append(place)
-    } else if let folder = folders.last {
-      totals[folder] += own
+/// The inode of each node: 2 for the root, 11 for `lost+found`.
+private func placeInodes(
+  of demand: Demand, keys: [UInt64], in geometry: Geometry
+) -> [UInt32] {
+  let nodes = demand.tree.nodes
+  let others = nodes.indices.filter { $0 != 0 && $0 != demand.lostAndFound }
+  var inodes = [UInt32](repeating: 0, count: nodes.count)
+  inodes[0] = 2
+  inodes[demand.lostAndFound] = 11
+
+  let groups = inodeGroups(of: others, keys: keys)
+  let perBlock = blockSize / InodeRecord.size
+  let cells = 1..<Int(geometry.inodeCount) / perBlock
+  if var slots = Slots(forCounts: groups.map(\.nodes.count), perCell: perBlock, in: [cells]),
+    let places = slots.place(groups.map { ($0.nodes.count, $0.key) })
+  {
+    for (group, ranges) in zip(groups, places) {
+      let numbers = ranges.joined().flatMap { cell in
+        (0..<perBlock).map { UInt32(cell * perBlock + $0 + 1) }
+      }
+      for (node, number) in zip(group.nodes, numbers) { inodes[node] = number }
     }
+    return inodes
   }
-  while !folders.isEmpty { leave() }
-  let candidates = tree.entries.indices.filter {
-    tree.nodes[tree.entries[$0].node].kind == .directory && totals[$0] > 0
-      && heaviest[$0] * 2 <= totals[$0]
-  }
-  return candidates.sorted { (totals[$1], $0) < (totals[$0], $1) }.prefix(10).map {
-    ImagingFailure.FolderSize(path: shown(tree.entries[$0].path), amount: Int64(totals[$0]))
-  }
+  for (place, node) in others.enumerated() { inodes[node] = UInt32(12 + place) }
+  return inodes
+}
+
+/// How many blocks of its own the tree of so many extents has.
+func extentTreeBlocks(forExtents count: Int) -> Int {
+  ExtentTree.levels(forExtents: count).reduce(0, +)
 }

@@ -12,75 +12,63 @@ public import SystemPackage
 ///
 /// - Parameters:
 ///   - path: the file to make; it must not exist.
-///   - events: gets `.began`, `.advanced` and `.ended` of the phase `.image`, in bytes.
+///   - base: an older image. Where the file system lets files share blocks, the new image shares with it
+///     what is the same; elsewhere, and for the bytes of the image, it makes no difference.
+///   - events: gets `.began`, `.advanced` and `.ended` of the phases `.image` and `.hash`, in bytes.
 ///   - isCancelled: asked often, from several threads; a cancelled task counts as well.
-/// - Throws: `ImagingFailure`, or `CancellationError`. No file stays behind then.
+///   - meanwhile: called when the image is complete and on the disk, while the hash of the whole file is
+///     still being computed.
+/// - Throws: `ImagingFailure`, or `CancellationError`, or what `meanwhile` throws. No file stays behind.
 public func writeImage(
-  of tree: Tree, to path: FilePath, options: ImageOptions, events: @escaping EventSink = { _ in },
-  isCancelled: @escaping @Sendable () -> Bool = { false }
+  of tree: Tree, to path: FilePath, options: ImageOptions, base: FilePath? = nil,
+  events: @escaping EventSink = { _ in }, isCancelled: @escaping @Sendable () -> Bool = { false },
+  meanwhile: () throws -> Void = {}
 ) throws -> ImageFacts {
   try check(options)
-  let descriptor = open(path.string, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-  guard descriptor >= 0 else {
-    throw ImagingFailure.cannotWrite(
-      path: path.string, operation: "create", reason: lastError())
-  }
+  let file = try ImageFile.create(path, size: options.size, base: base)
   var isFinished = false
   defer {
     // After fsync, closing has nothing left to report.
-    close(descriptor)
+    close(file.descriptor)
     if !isFinished { unlink(path.string) }
   }
-  guard ftruncate(descriptor, off_t(options.size)) == 0 else {
-    throw ImagingFailure.cannotWrite(path: path.string, operation: "size", reason: lastError())
-  }
   let facts = try withTaskCancellation(isCancelled) { isCancelled in
-    try write(
-      tree, to: descriptor, path: path.string, options: options, events: events,
-      isCancelled: isCancelled)
+    let draft = try ImageDraft(tree, options)
+    let writer = ImageWriter(draft, file, jobs: options.jobs, events, isCancelled)
+    return try writer.write(meanwhile: meanwhile)
   }
   isFinished = true
   return facts
 }
 
-private func write(
-  _ tree: Tree, to descriptor: CInt, path: String, options: ImageOptions,
-  events: @escaping EventSink, isCancelled: @escaping @Sendable () -> Bool
-) throws -> ImageFacts {
-  let volume = try Ext4Volume.make(on: descriptor, path: path, options: options)
-  let geometry = volume.geometry()
-  let demand = try Demand(tree, hashSeed: geometry.hashSeed, epoch: options.epoch)
-  let layout = try canonicalLayout(of: demand, in: geometry)
-  let journalBlocks = layout.journal.reduce(0) { $0 + Int($1.count) }
-  var journalStart = [UInt8]()
-  if journalBlocks > 0 {
-    let map = blockMap(of: layout.journal, blocks: layout.journalExtentBlocks)
-    journalStart = try volume.addJournal(map: map, blocks: journalBlocks)
-  }
-  let plan = ImagePlan(
-    demand: demand, layout: layout, geometry: geometry, epoch: options.epoch,
-    resizeInode: try volume.resizeInode(), journalStart: journalStart)
+/// An image that is thought out, but not written.
+struct ImageDraft: Sendable {
+  var options: ImageOptions
+  var plan: ImagePlan
+  /// But for what only the written image tells.
+  var freeBlocks: Int64
+  var freeInodes: Int
+  var journalBlocks: Int
 
-  events(.began(.image, total: plan.byteCount, unit: .bytes))
-  try ImagePump(plan, to: descriptor, path: path, events: events, isCancelled: isCancelled)
-    .run(jobs: options.jobs)
-  volume.claim(plan)
-  let (freeBlocks, freeInodes) = try volume.finish()
-  guard fsync(descriptor) == 0 else {
-    throw ImagingFailure.cannotWrite(path: path, operation: "sync", reason: lastError())
+  init(_ tree: Tree, _ options: ImageOptions) throws(ImagingFailure) {
+    let frame = try Frame(size: options.size)
+    let volume = try Ext4Volume.make(on: frame.descriptor, path: "in memory", options: options)
+    let geometry = volume.geometry()
+    let demand = try Demand(tree, hashSeed: geometry.hashSeed, epoch: options.epoch)
+    let layout = try layOut(demand, in: geometry)
+    journalBlocks = layout.journal.reduce(0) { $0 + Int($1.count) }
+    var journalStart = [UInt8]()
+    if journalBlocks > 0 {
+      let map = blockMap(of: layout.journal, blocks: layout.journalExtentBlocks)
+      journalStart = try volume.addJournal(map: map, blocks: journalBlocks)
+    }
+    self.options = options
+    plan = ImagePlan(
+      demand: demand, layout: layout, geometry: geometry, epoch: options.epoch,
+      resizeInode: try volume.resizeInode(), journalStart: journalStart, frame: frame)
+    volume.claim(plan)
+    (freeBlocks, freeInodes) = try volume.finish()
   }
-  if isCancelled() { throw CancellationError() }
-  var status = stat()
-  guard fstat(descriptor, &status) == 0 else {
-    throw ImagingFailure.cannotWrite(path: path, operation: "examine", reason: lastError())
-  }
-  events(.ended(.image))
-  return ImageFacts(
-    uuid: options.uuid, hashSeed: options.hashSeed, label: options.label, size: options.size,
-    allocatedSize: Int64(status.st_blocks) * 512, blockSize: blockSize,
-    blockCount: Int64(geometry.blockCount), freeBlocks: freeBlocks, inodeSize: InodeRecord.size,
-    inodeCount: Int(geometry.inodeCount), freeInodes: freeInodes, journalBlocks: journalBlocks,
-    features: features(hasJournal: journalBlocks > 0))
 }
 
 extension Ext4Volume {
@@ -110,17 +98,6 @@ private func check(_ options: ImageOptions) throws(ImagingFailure) {
   if let count = options.inodeCount, !(1...Int(UInt32.max) - 16).contains(count) {
     throw .unusableOption("cannot make an image with \(count) inodes")
   }
-}
-
-/// What a kernel must know, by ext4's names. It is the same for every image but for the journal,
-/// which a very small one lacks. Left out with intent: 'orphan_file' and 'metadata_csum_seed', which
-/// kernels before 5.15 and older boot loaders refuse.
-private func features(hasJournal: Bool) -> [String] {
-  [
-    "64bit", "dir_index", "dir_nlink", "ext_attr", "extent", "extra_isize", "filetype", "flex_bg",
-  ] + (hasJournal ? ["has_journal"] : []) + [
-    "huge_file", "large_file", "metadata_csum", "resize_inode", "sparse_super",
-  ]
 }
 
 /// Calls `body` with a question that other threads can ask: whether the caller, or the task that we

@@ -19,22 +19,23 @@ public func makeImage(
   let tree = try readTree(request, scratch: folder)
   let epoch = try epoch(of: request, tree)
   var options = ImageOptions(
-    size: Int64(request.size), label: request.label, identity: try identity(of: tree, epoch),
-    epoch: epoch, inodeCount: request.inodes, jobs: request.jobs ?? processors)
+    size: Int64(request.size), label: request.label, identity: request.label, epoch: epoch,
+    inodeCount: request.inodes, jobs: request.jobs ?? processors)
   if let text = request.uuid {
     guard let uuid = VolumeIdentifier(text) else { throw InvalidIdentifier(text: text) }
     options.uuid = uuid
   }
   let facts = try writeImage(
-    of: tree.clamped(to: request.epoch), to: temporary, options: options, events: events)
+    of: tree.clamped(to: request.epoch), to: temporary, options: options, base: request.base,
+    events: events)
   do {
-    let digest = try digest(ofImage: temporary, events: events)
     guard rename(temporary.string, request.image.string) == 0 else {
       throw Errno(rawValue: errno)
     }
     try synchroniseFolder(folder)
     return MadeImage(
-      virtualSize: request.size, allocatedSize: Int(facts.allocatedSize), sha256: digest)
+      virtualSize: request.size, allocatedSize: Int(facts.allocatedSize),
+      sha256: facts.sha256)
   } catch {
     unlink(temporary.string)
     throw error
@@ -76,18 +77,6 @@ extension Tree {
         return node
       })
   }
-}
-
-/// A text that differs between trees: paths, modes, owners and times, without a look at contents.
-private func identity(of tree: Tree, _ epoch: UInt32) throws -> String {
-  var hasher = Hasher256()
-  for name in tree.entries {
-    let node = tree.nodes[name.node]
-    hasher.update(name.path + [0])
-    hasher.update(
-      Array("\(node.mode) \(node.uid) \(node.gid) \(node.modified.seconds)\n".utf8))
-  }
-  return "\(hasher.finish()) \(epoch)"
 }
 
 /// A `--uuid` that is none.

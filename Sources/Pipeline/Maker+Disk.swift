@@ -1,5 +1,6 @@
 internal import Imaging
 internal import Model
+internal import Publishing
 internal import SystemPackage
 
 #if canImport(Glibc)
@@ -7,20 +8,25 @@ internal import SystemPackage
 #endif
 
 extension Maker {
-  /// Writes a root as an image, and hashes it.
-  func writeDisk(of root: FilePath, to disk: FilePath) throws -> (MadeImage, ImageFacts) {
+  /// Writes a root as an image, hashed, with the table of its chunks beside it.
+  ///
+  /// - Parameter base: an older image of the same name, to share blocks with where that can be.
+  func writeDisk(
+    of root: FilePath, to staging: Staging, base: FilePath?
+  ) throws -> (MadeImage, ImageFacts) {
     let recipe = inputs.recipe
     let facts = try writeImage(
-      of: try scanTree(of: root), to: disk,
+      of: try scanTree(of: root), to: staging.disk,
       options: ImageOptions(
-        size: Int64(recipe.image.size), label: recipe.image.label,
-        identity: "\(recipe.image.name) \(inputs.lockHash)", epoch: UInt32(inputs.lock.epoch),
-        jobs: request.jobs ?? processors),
-      events: events)
+        size: Int64(recipe.image.size), label: recipe.image.label, identity: recipe.image.name,
+        epoch: UInt32(inputs.lock.epoch), jobs: request.jobs ?? processors),
+      base: base, events: events)
     try Task.checkCancellation()
+    try staging.add(
+      facts.chunks.bytes, as: ChunkTable.fileName, role: "chunks", mediaType: ChunkTable.mediaType)
     let image = MadeImage(
       virtualSize: recipe.image.size, allocatedSize: Int(facts.allocatedSize),
-      sha256: try digest(ofImage: disk, events: events))
+      sha256: facts.sha256)
     return (image, facts)
   }
 }

@@ -26,7 +26,8 @@ struct Maker: Sendable {
       try await assemble(in: sandbox)
       try checkPrograms(in: sandbox)
       let staging = try catalog.stage(inputs.recipe.image.name)
-      let (image, facts) = try writeDisk(of: root, to: staging.disk)
+      let (image, facts) = try writeDisk(
+        of: root, to: staging, base: try catalog.current(inputs.recipe.image.name)?.disk)
       let result = try release(staging, image, facts, of: root, in: catalog)
       try work.remove()
       return result

@@ -15,7 +15,8 @@ func draftManifest(
       architecture: recipe.base.architecture == "arm64" ? "aarch64" : "x86_64",
       recipe: FilePath(recipe.file).lastComponent?.string),
     disk: Manifest.Disk(
-      virtualSize: image.virtualSize, allocatedSize: image.allocatedSize, sha256: image.sha256),
+      virtualSize: image.virtualSize, allocatedSize: image.allocatedSize, sha256: image.sha256,
+      chunks: Manifest.Chunks(facts.chunks)),
     filesystem: fileSystem(facts),
     os: system,
     agents: recipe.agents.compactMap { agent in

@@ -126,10 +126,12 @@ public struct ImageRequest: Sendable {
   /// A folder or a tar file; nil: a tar on standard input.
   public var source: FilePath?
   public var image: FilePath
+  /// An older image, to share blocks with where the file system can.
+  public var base: FilePath?
   /// Virtual size in bytes.
   public var size: Int
   public var label: String
-  /// Nil: derived from the tree.
+  /// Nil: derived from the label.
   public var uuid: String?
   /// Seconds since 1970; nil: the newest time in the tree.
   public var epoch: Int?
@@ -137,11 +139,13 @@ public struct ImageRequest: Sendable {
   public var jobs: Int?
 
   public init(
-    source: FilePath?, image: FilePath, size: Int, label: String = "", uuid: String? = nil,
+    source: FilePath?, image: FilePath, base: FilePath? = nil, size: Int, label: String = "",
+    uuid: String? = nil,
     epoch: Int? = nil, inodes: Int? = nil, jobs: Int? = nil
   ) {
     self.source = source
     self.image = image
+    self.base = base
     self.size = size
     self.label = label
     self.uuid = uuid

@@ -43,7 +43,8 @@ struct TrustTests {
     #expect(
       try world.names(in: "images/tiny/\(folder.lastComponent?.string ?? "")") == [
         "checks.dsse.json", "files.txt", "manifest.json", "manifest.json.minisig", "packages.txt",
-        "provenance.dsse.json", "recipe.lock", "recipe.toml", "rootfs.ext4", "rootfs.ext4.zst",
+        "provenance.dsse.json", "recipe.lock", "recipe.toml", "rootfs.chunks", "rootfs.ext4",
+        "rootfs.ext4.zst",
         "sbom.cdx.json", "sbom.spdx.json",
       ])
     let arguments = [

@@ -111,7 +111,7 @@ final class World {
       #expect(
         files == [
           "files.txt", "manifest.json", "packages.txt", "recipe.lock", "recipe.toml",
-          "rootfs.ext4", "sbom.cdx.json", "sbom.spdx.json",
+          "rootfs.chunks", "rootfs.ext4", "sbom.cdx.json", "sbom.spdx.json",
         ],
         sourceLocation: place)
     }

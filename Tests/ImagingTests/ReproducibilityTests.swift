@@ -51,8 +51,12 @@ struct ReproducibilityTests {
   }
 
   private func image(_ name: String, of tree: Tree, jobs: Int = 2) throws -> ContentHash {
-    _ = try writeImage(of: tree, to: folder / name, options: smallOptions(jobs: jobs))
-    return try digest(ofImage: folder / name)
+    let facts = try writeImage(of: tree, to: folder / name, options: smallOptions(jobs: jobs))
+    let damaged = try damagedRanges(of: folder / name, by: facts.chunks, size: 32 << 20)
+    #expect(damaged.isEmpty, "the table of chunks is right")
+    let digest = try digest(ofImage: folder / name)
+    #expect(facts.sha256 == digest, "the hash made while writing is that of the file")
+    return digest
   }
 
   @Test("gives the same bytes from the folder, a copy of it and any tar of it, with any jobs")

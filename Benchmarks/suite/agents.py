@@ -1,5 +1,6 @@
 """The guest agents beside a Node server of the same interface: time to the first answer, and memory."""
 
+import os
 import pathlib
 import socket
 import statistics
@@ -35,7 +36,7 @@ def run(shop):
     results, failed = contest(contenders, 3 if shop.short else 15, lambda _: None)
     claims = []
     for name in agents:
-        for field, what in (("first answer", "start to first answer"), ("resident", "resident memory")):
+        for field, what in (("wall", "start to first answer"), ("rss", "resident memory")):
             claims.append(claim(f"{name}, {what}, against the Node server", results[name],
                                 results.get("Node server"), field))
     sizes = {name: f"{(shop.scratch / name).stat().st_size / 1e6:.1f} MB" for name in agents}
@@ -65,8 +66,9 @@ def started(words):
         status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
         resident = next(int(line.split()[1]) * 1024 for line in status.splitlines()
                         if line.startswith("VmRSS"))
-        return Run(first, 0, resident, {"first answer": first, "resident": resident,
-                                        "answer": statistics.median(times)})
+        fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")")[1].split()
+        processor = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return Run(first, processor, resident, {"answer, ms": statistics.median(times) * 1000})
     finally:
         process.kill()
         process.wait()

@@ -90,7 +90,7 @@ def table(results):
 
 def cell(runs, field, brief=False):
     values = column(runs, field)
-    if field in ("rss", "resident"):
+    if field == "rss":
         values = [value / (1 << 20) for value in values]
     if not values:
         return ""

@@ -69,12 +69,18 @@ public struct Compiler: Sendable {
     if let program = try await compiled(name, package: package) { return program }
     events(.began(.compile, total: nil, unit: .items))
     events(.advanced(.compile, done: 0, subject: name))
-    let made = try contents(of: try await compile(name, package: package))
+    var source = try await source(of: name, package: package).sha256
+    var made: [UInt8] = []
+    // Until nobody edits it meanwhile; the first time, compiling may also resolve other packages.
+    while true {
+      made = try contents(of: try await compile(name, package: package))
+      let present = try await self.source(of: name, package: package).sha256
+      if present == source { break }
+      source = present
+    }
     if made.contains(package.string.utf8) {
       throw CompilingFailure.namesFolder(product: name, folder: package)
     }
-    // Only now: compiling may have been what resolved the versions of other packages.
-    let source = try await source(of: name, package: package).sha256
     let compiler = try await compiler(for: name)
     try keep(made, as: place(of: name, source: source, compiler: compiler).appending(name))
     try sweep(name)

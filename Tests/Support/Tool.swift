@@ -65,3 +65,9 @@ public func hasTool(_ name: String) -> Bool {
     FileManager.default.isExecutableFile(atPath: "\($0)/\(name)")
   }
 }
+
+/// The words of a command that runs without root's capabilities, as services in an image do: what needs
+/// one must fail in a test already.
+public func unprivileged(_ words: [String]) -> [String] {
+  isRoot && hasTool("setpriv") ? ["setpriv", "--bounding-set=-all"] + words : words
+}

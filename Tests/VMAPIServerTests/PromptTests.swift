@@ -35,7 +35,9 @@ private final class ServerProcess {
       (folder / "home").string, "--path", path,
     ]
     server = try Child.start(
-      Command(builtProgram("vm-api-server"), arguments + extra, environment: ["PATH": path]))
+      Command(
+        "/usr/bin/env", unprivileged([builtProgram("vm-api-server")] + arguments + extra),
+        environment: ["PATH": path]))
     var line = ""
     while !line.hasSuffix("\n") {
       guard case .errors(let bytes) = server.next(before: .now + .seconds(20)) else {

@@ -51,7 +51,9 @@ final class AgentProcess {
     ]
     if programs == nil { arguments += ["--providers", (folder / "providers.json").string] }
     agent = try Child.start(
-      Command(builtProgram("vm-browser-agent"), arguments, environment: environment))
+      Command(
+        "/usr/bin/env", unprivileged([builtProgram("vm-browser-agent")] + arguments),
+        environment: environment))
     let line = try Self.firstLine(of: agent)
     guard let port = try JSON(parsing: line.utf8)["port"]?.integer else {
       throw Unexpected("start the agent: \(line)")

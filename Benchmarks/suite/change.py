@@ -154,10 +154,13 @@ def peer_image(shop, store, name, file):
 def claims(results, deltas):
     seconds = lambda name: column(results[name]) if name in results else []
     agent, plain = seconds("agent changed"), seconds("plain copy of the image")
+    written = column(results.get("agent changed", []), "written")
     made = [
         limit("nothing changed", seconds("unchanged"), "s", at_most=0.3),
-        limit("agent changed: time over that of a plain copy", [a / b for a, b in zip(agent, plain)],
-              "×", at_most=1.5),
+        limit("agent changed, published: time over that of a plain copy",
+              [a / b for a, b in zip(agent, plain)], "×", at_most=1.5),
+        limit("agent changed, image with its hashed chunks on the disk: over that of a plain copy",
+              [a / b for a, b in zip(written, plain)], "×", at_most=1.5),
         limit("Chromium bumped, to a finished image", seconds("Chromium bumped"), "s", at_most=5),
         limit("CLI bumped, to a finished image", seconds("CLI bumped"), "s"),
         limit("package added, to a finished image", seconds("package added"), "s"),

@@ -22,8 +22,13 @@ def judged(text, values, unit, at_least, at_most):
 
 
 def claim(text, ours, theirs, field="wall", at_least=None, at_most=None):
-    """How many times as long others took as we did, round by round."""
-    values = pairs(column(ours, field), column(theirs, field)) if theirs else []
+    """How many times as long others took as we did, round by round; their whole time, where they do not
+    tell that of the part."""
+    if theirs and field not in theirs[0]:
+        theirs = column(theirs)
+    else:
+        theirs = column(theirs or [], field)
+    values = pairs(column(ours, field), theirs)
     return judged(text, values, "×", at_least, at_most)
 
 

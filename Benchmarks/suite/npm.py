@@ -4,7 +4,7 @@ import json
 
 import registry
 from claims import claim
-from timing import Contender, Run, contest, output, remove, timed, warm_memory
+from timing import Contender, Run, contest, events, output, remove, timed, warm_memory
 
 TOOLS = ["@anthropic-ai/claude-code", "@openai/codex", "@google/gemini-cli"]
 
@@ -36,22 +36,18 @@ def run(shop):
 def ours(shop):
     """A build, and in it the time from the first tool to what follows the last one."""
     shop.forget(shop.store, "npm")
-    began = ended = None
-
-    def marks(text):
-        nonlocal began, ended
-        for line in text.splitlines():
-            event = json.loads(line) if line.startswith("{") else {}
-            subject = event.get("text") or ""
-            if event.get("phase") == "customise" and event["event"] == "advanced":
-                if subject.startswith("npm ") and began is None:
-                    began = event["time"] / 1000
-                elif began is not None and ended is None and not subject.startswith("npm @"):
-                    ended = event["time"] / 1000
-        return {"install": max(ended - began, 0.001)}
-
     return timed(shop.words("build", "npm", shop.store, "--offline", "--locked", "--progress", "json"),
-                 marks=marks)
+                 marks=install_time)
+
+
+def install_time(text, _):
+    began = ended = None
+    for event, _, subject, at in events(text):
+        if event == "advanced" and subject.startswith("npm @"):
+            began, ended = at if began is None else began, None
+        elif event == "advanced" and began is not None and ended is None:
+            ended = at
+    return {"install": max(ended - began, 0.001)}
 
 
 def theirs(shop, projects):

@@ -28,7 +28,8 @@ class Run:
 
 
 def timed(words, marks=None, **options):
-    """Runs a program to its end. `marks` makes further numbers of what it wrote to standard error."""
+    """Runs a program to its end. `marks` makes further numbers of what it wrote to standard error and of
+    the time that it took."""
     with (tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as noise,
           tempfile.NamedTemporaryFile("r") as memory):
         # GNU time tells the memory: what wait4 tells counts ours, too, which the child begins with.
@@ -46,7 +47,7 @@ def timed(words, marks=None, **options):
             words = f"{' '.join(words[4:])[:160]}: status {process.returncode}"
             raise Failed(f"{words}: {(noise.read().decode(errors='replace') + text)[-300:]}")
         return Run(wall, usage.ru_utime + usage.ru_stime, int(memory.read()) * 1024,
-                   marks(text) if marks else {})
+                   marks(text, wall) if marks else {})
 
 
 def shell(line, *values, **options):
@@ -63,20 +64,30 @@ def output(words, **options):
     return result.stdout
 
 
-def phases(text):
-    """Seconds of each phase, and up to the image, of `--progress json`."""
-    began, took = {}, {}
+def events(text):
+    """The events of `--progress json`, with their times in seconds."""
     for line in text.splitlines():
-        if not line.startswith("{"):
-            continue
-        event = json.loads(line)
-        phase, at = event.get("phase"), event["time"] / 1000
-        if event["event"] == "began":
+        if line.startswith("{"):
+            event = json.loads(line)
+            yield event["event"], event.get("phase"), event.get("text") or "", event["time"] / 1000
+
+
+def phases(text, wall):
+    """Seconds of each phase; and from the program's start until the tree stands (`tree`) and until the
+    image is complete and on the disk (`written`), with what the program took before its first event."""
+    began, took, last = {}, {}, 0
+    for event, phase, _, at in events(text):
+        last = at
+        if event == "began":
             began[phase] = at
             if phase == "image":
-                took.setdefault("tree", at)
-        elif event["event"] == "ended" and phase in began:
+                took["tree"] = at
+        elif event == "ended" and phase in began:
             took[f"phase {phase}"] = took.get(f"phase {phase}", 0) + at - began[phase]
+            if phase == "image":
+                took["written"] = at
+    for mark in {"tree", "written"} & took.keys():
+        took[mark] += wall - last
     return took
 
 

@@ -15,6 +15,8 @@ extension Maker {
     of root: FilePath, to staging: Staging, base: FilePath?
   ) throws -> (MadeImage, ImageFacts) {
     let recipe = inputs.recipe
+    // Sharing is a saving: an older image that cannot be read is no reason to make none.
+    let base = base.flatMap { access($0.string, R_OK) == 0 ? $0 : nil }
     let facts = try writeImage(
       of: try scanTree(of: root), to: staging.disk,
       options: ImageOptions(

@@ -26,8 +26,8 @@ struct Maker: Sendable {
       try await assemble(in: sandbox)
       try checkPrograms(in: sandbox)
       let staging = try catalog.stage(inputs.recipe.image.name)
-      let (image, facts) = try writeDisk(
-        of: root, to: staging, base: try catalog.current(inputs.recipe.image.name)?.disk)
+      let base = request.publishes ? try catalog.current(inputs.recipe.image.name)?.disk : nil
+      let (image, facts) = try writeDisk(of: root, to: staging, base: base)
       let result = try release(staging, image, facts, of: root, in: catalog)
       try work.remove()
       return result

@@ -40,22 +40,22 @@ public struct Compiler: Sendable {
     self.events = events
   }
 
-  /// What a product is compiled from: manifest, resolved versions, and the folders of its targets.
+  /// What a product is compiled from: the folders of its targets, what the manifest says of these, and the
+  /// resolved versions of other packages.
   ///
   /// Takes milliseconds where the manifest is known, else SwiftPM is asked.
   public func source(of name: String, package: FilePath) async throws -> TreeFacts {
-    let manifest = package.appending("Package.swift")
-    var facts = try [TreeFacts(of: manifest)]
-    let description = try await description(of: package, manifest: facts[0].sha256, for: name)
+    let manifest = try TreeFacts(of: package.appending("Package.swift")).sha256
+    let description = try await description(of: package, manifest: manifest, for: name)
+    let targets = try description.targets(of: name, in: package)
+    var facts: [TreeFacts] = []
     let resolved = package.appending("Package.resolved")
     if access(resolved.string, F_OK) == 0 { facts.append(try TreeFacts(of: resolved)) }
-    for target in try description.folders(of: name, in: package) {
-      facts.append(try TreeFacts(of: target))
-    }
-    let lines = facts.map(\.sha256.hex).joined(separator: "\n")
+    for target in targets { facts.append(try TreeFacts(of: target.folder(in: package))) }
+    let lines = [description.declaration(of: targets)] + facts.map(\.sha256.hex)
     return TreeFacts(
-      sha256: ContentHash(of: "product \(name)\n\(lines)"), changed: facts.map(\.changed).max() ?? 0
-    )
+      sha256: ContentHash(of: "product \(name)\n\(lines.joined(separator: "\n"))"),
+      changed: facts.map(\.changed).max() ?? 0)
   }
 
   /// The program of a product's present source, if it was compiled before.

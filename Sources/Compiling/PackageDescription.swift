@@ -13,6 +13,18 @@ struct PackageDescription: Decodable {
     var name: String
     var path: String?
     var dependencies: [Dependency]
+    /// All that the manifest says of it: settings, resources, what is left out.
+    var declaration: JSONText
+
+    private enum CodingKeys: CodingKey { case name, path, dependencies }
+
+    init(from decoder: any Decoder) throws {
+      let values = try decoder.container(keyedBy: CodingKeys.self)
+      name = try values.decode(String.self, forKey: .name)
+      path = try values.decodeIfPresent(String.self, forKey: .path)
+      dependencies = try values.decode([Dependency].self, forKey: .dependencies)
+      declaration = try JSONText(from: decoder)
+    }
   }
 
   /// `{"byName": ["Terminal", null]}`, `{"target": …}`; those on products of other packages are pinned
@@ -45,6 +57,10 @@ struct PackageDescription: Decodable {
   var products: [Product]
   var targets: [Target]
   var dependencies: [Package]
+  var toolsVersion: JSONText
+  var swiftLanguageVersions: JSONText?
+  var cLanguageStandard: JSONText?
+  var cxxLanguageStandard: JSONText?
 
   init(_ text: [UInt8], of package: FilePath) throws(CompilingFailure) {
     do {
@@ -54,8 +70,14 @@ struct PackageDescription: Decodable {
     }
   }
 
-  /// The folders of all targets that a product is compiled from, sorted.
-  func folders(of name: String, in package: FilePath) throws(CompilingFailure) -> [FilePath] {
+  /// What of the manifest bears on some targets: another target that comes or goes does not.
+  func declaration(of targets: [Target]) -> String {
+    ([toolsVersion, swiftLanguageVersions, cLanguageStandard, cxxLanguageStandard]
+      .map { $0?.text ?? "null" } + targets.map(\.declaration.text)).joined(separator: "\n")
+  }
+
+  /// All targets that a product is compiled from, sorted by name.
+  func targets(of name: String, in package: FilePath) throws(CompilingFailure) -> [Target] {
     guard let product = products.first(where: { $0.name == name }) else {
       throw .noProduct(
         name, package: package, hint: suggestion(for: name, among: products.map(\.name)))
@@ -64,15 +86,21 @@ struct PackageDescription: Decodable {
       throw .localDependency(local.path, package: package)
     }
     var waiting = product.targets
-    var folders: [String: FilePath] = [:]
+    var found: [String: Target] = [:]
     while let name = waiting.popLast() {
-      guard folders[name] == nil, let target = targets.first(where: { $0.name == name }) else {
+      guard found[name] == nil, let target = targets.first(where: { $0.name == name }) else {
         continue  // done, or a product of another package under the same name
       }
-      folders[name] = package.appending("Sources").appending(name)
-      if let path = target.path { folders[name] = package.pushing(FilePath(path)) }
+      found[name] = target
       waiting += target.dependencies.compactMap(\.name)
     }
-    return folders.values.sorted { $0.string < $1.string }
+    return found.values.sorted { $0.name < $1.name }
+  }
+}
+
+extension PackageDescription.Target {
+  /// Where its source lies.
+  func folder(in package: FilePath) -> FilePath {
+    package.pushing(FilePath(path ?? "Sources/\(name)"))
   }
 }

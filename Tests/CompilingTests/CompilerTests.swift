@@ -40,7 +40,9 @@ private let canCompile = hasTool("swift")
 
 @Suite("Programs of packages", .enabled(if: canCompile, "needs the Swift toolchain"))
 struct CompilerTests {
-  @Test("the source of a product is its own targets, the manifest and what is resolved")
+  @Test(
+    "the source of a product is its own targets, what the manifest says of them, and what is resolved"
+  )
   func source() async throws {
     let folder = try TemporaryFolder()
     let package = try makePackage(in: folder)
@@ -57,7 +59,21 @@ struct CompilerTests {
     try folder.write("package/Package.resolved", "{}\n")
     #expect(try await hash() != second)
     let elsewhere = try makePackage(in: folder, "elsewhere")
-    #expect(try await compiler.source(of: "greeter", package: elsewhere).sha256.hex == first)
+    func other() async throws -> String {
+      try await compiler.source(of: "greeter", package: elsewhere).sha256.hex
+    }
+    #expect(try await other() == first)
+    // A target of another product says nothing of this one; a setting of its own does.
+    let manifest = try String(
+      contentsOfFile: elsewhere.appending("Package.swift").string, encoding: .utf8)
+    try folder.write(
+      "elsewhere/Package.swift",
+      manifest.replacing("path: \"Other\"", with: "path: \"Sources/Greeter\""))
+    #expect(try await other() == first)
+    try folder.write(
+      "elsewhere/Package.swift",
+      manifest.replacing("\"CWords\")", with: "\"CWords\", cSettings: [.define(\"LOUD\")])"))
+    #expect(try await other() != first)
   }
 
   @Test("asking leaves the store alone")

@@ -161,6 +161,13 @@ let package = Package(
     .testTarget(
       name: "IsolationTests", dependencies: ["Isolation", "NamespaceProbe", "Support"],
       swiftSettings: ours),
+    // Measures the installation of npm's tools against npm's own.
+    .executableTarget(
+      name: "InstallPair",
+      dependencies: [
+        "Assembling", "Resolving", "Fetching", "Content", "Model", "Support",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ], path: "Tests/InstallPair", swiftSettings: ours),
     .testTarget(
       name: "AssemblingTests", dependencies: ["Assembling", "Resolving", "Fetching", "Support"],
       swiftSettings: ours),

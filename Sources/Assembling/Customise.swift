@@ -70,22 +70,34 @@ private struct Customising {
           try WheelInstaller(root: root, store: store).install(wheel, pin)
         })
     }
+    if let chromium = recipe.chromium {
+      steps.append(
+        Step(subject: "chromium") {
+          try ChromiumInstaller(root: root, base: recipe.base).install(chromium)
+        })
+    }
     if let npm = recipe.npm {
       for tool in npm.tools {
         let pin = try pin(of: tool)
         steps.append(
           Step(subject: "npm \(pin.package) \(pin.version)") {
             try NPMInstaller(root: root, store: store).install(pin, npm)
+            try NPMScripts(root: root, sandbox: sandbox, epoch: lock.epoch, events: events)
+              .run(pin, npm)
           })
       }
-      steps.append(
-        Step(subject: "npm environment") { try installEnvironment(of: npm, in: root) })
     }
     for file in recipe.files {
       steps.append(
         Step(subject: "file \(file.path)") {
           try FileInstaller(root: root, accounts: Accounts(in: root)).install(file)
         })
+    }
+    // After the files: what the recipe itself puts into /etc/environment stays.
+    let variables = recipe.environmentOfTools
+    if !variables.isEmpty {
+      steps.append(
+        Step(subject: "environment of tools") { try installEnvironment(variables, in: root) })
     }
     steps.append(Step(subject: "units") { try UnitInstaller(root: root).install(recipe.units) })
     for run in recipe.runs {

@@ -17,6 +17,9 @@ public enum CustomiseFailure: Error, Sendable, Equatable, CustomStringConvertibl
   /// A `[[run]]` did not end with status 0; `output` holds the last lines that it printed.
   case run(name: String, ending: String, output: [String])
 
+  /// An install script of a package of npm did not end with status 0.
+  case script(package: String, line: String, ending: String, output: [String])
+
   public var description: String {
     switch self {
     case .refused(let archive, let member, let reason):
@@ -28,6 +31,9 @@ public enum CustomiseFailure: Error, Sendable, Equatable, CustomStringConvertibl
       "'\(package)' in the store is not what the lock names: its hash is \(actual), not \(expected)"
     case .noProgram(let command, let package, let path):
       "the command '\(command)' of '\(package)' has no program: '\(path)' is not there"
+    case .script(let package, let line, let ending, let output):
+      "the install script '\(line)' of '\(package)' failed: \(ending)"
+        + (output.isEmpty ? "" : ":\n  " + output.joined(separator: "\n  "))
     case .run(let name, let ending, let output):
       "run '\(name)' failed: \(ending)"
         + (output.isEmpty ? "" : ":\n  " + output.joined(separator: "\n  "))

@@ -54,11 +54,14 @@ extension Lock {
     public var node: String?
     /// Command → path in the package's folder.
     public var bin: [String: String]
+    /// The lines of shell that npm would run once it is unpacked, in their order; only of packages that
+    /// the recipe names in `scripts`.
+    public var scripts: [String]
 
     public init(
       path: String, name: String, version: String, tarball: Blob, integrity: String,
       isOptional: Bool = false, os: [String] = [], cpu: [String] = [], libc: [String] = [],
-      node: String? = nil, bin: [String: String] = [:]
+      node: String? = nil, bin: [String: String] = [:], scripts: [String] = []
     ) {
       self.path = path
       self.name = name
@@ -71,6 +74,7 @@ extension Lock {
       self.libc = libc
       self.node = node
       self.bin = bin
+      self.scripts = scripts
     }
   }
 }

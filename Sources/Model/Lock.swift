@@ -119,10 +119,13 @@ extension Lock {
   public struct Archive: Sendable, Equatable, Codable {
     public var name: String
     public var file: Blob
+    /// The packages that it asks for, as control files write dependencies, sorted.
+    public var depends: [String]
 
-    public init(name: String, file: Blob) {
+    public init(name: String, file: Blob, depends: [String] = []) {
       self.name = name
       self.file = file
+      self.depends = depends
     }
   }
 

@@ -15,6 +15,7 @@ public struct Recipe: Sendable, Equatable {
   public var archives: [Archive]
   public var wheels: [Wheel]
   public var npm: NPM?
+  public var chromium: Chromium?
   public var files: [File]
   public var users: [User]
   public var units: [Unit]
@@ -30,7 +31,8 @@ public struct Recipe: Sendable, Equatable {
   public init(
     file: String, digest: ContentHash, environment: [String: String] = [:], image: Image,
     base: Base, packages: Packages, archives: [Archive] = [], wheels: [Wheel] = [],
-    npm: NPM? = nil, files: [File] = [], users: [User] = [], units: [Unit] = [],
+    npm: NPM? = nil, chromium: Chromium? = nil, files: [File] = [], users: [User] = [],
+    units: [Unit] = [],
     agents: [Agent] = [],
     runs: [Run] = [], budget: Budget? = nil, tests: [Test] = [], boot: Boot? = nil,
     allowances: [Allowance] = [], publish: Publish = Publish()
@@ -44,6 +46,7 @@ public struct Recipe: Sendable, Equatable {
     self.archives = archives
     self.wheels = wheels
     self.npm = npm
+    self.chromium = chromium
     self.files = files
     self.users = users
     self.units = units

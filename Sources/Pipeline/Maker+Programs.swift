@@ -20,7 +20,7 @@ extension Maker {
     }
     let check = try ProgramCheck(
       sandbox, architecture: recipe.base.architecture, user: user ?? .root,
-      environment: recipe.npm?.environment ?? [:])
+      environment: recipe.environmentOfTools)
     let result = try check.run(programs, units: recipe.declaredUnits)
     for remark in result.remarks { events(.note(remark)) }
     guard result.faults.isEmpty else {

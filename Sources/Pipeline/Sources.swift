@@ -33,7 +33,8 @@ struct Sources: Sendable {
       settings.proxies = Proxies(aptConfiguration: try await resolver.aptConfiguration())
     }
     fetcher = Fetcher(store: blobs, settings: settings, events: events)
-    resolver = try Resolver(scratch: scratch, store: store, transport: fetcher, events: events)
+    resolver = try Resolver(
+      scratch: scratch, store: store, transport: fetcher, isOffline: isOffline, events: events)
     self.scratch = work
     isDone = true
   }

@@ -59,9 +59,14 @@ extension RecipeReader {
     return unique(pockets.map(\.value))
   }
 
-  func packages() -> Recipe.Packages {
-    guard var fields = fields("packages") else { return Recipe.Packages() }
-    let install = fields.strings("install", .package)
+  /// - Parameter browser: with the source `apt` it adds its packages.
+  func packages(_ browser: Recipe.Chromium?) -> Recipe.Packages {
+    let own = browser?.source == .apt ? Recipe.Chromium.packages : []
+    let wished = own.map { name in
+      Located(name, at: browser?.position ?? SourcePosition(file: file, line: 1, column: 1))
+    }
+    guard var fields = fields("packages") else { return Recipe.Packages(install: wished) }
+    let install = fields.strings("install", .package) + wished
     let exclude = fields.strings("exclude", .packageName)
     fields.finish()
     for wish in install {

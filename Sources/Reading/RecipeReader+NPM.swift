@@ -11,11 +11,6 @@ extension RecipeReader {
     let node = fields.string("node", .nodeVersion)
     let tools = npmTools(&fields, into: into)
     let scripts = fields.strings("scripts", .npmName)
-    if let first = scripts.first {
-      fields.refuse(
-        first.position, "install scripts of npm's packages are not supported yet",
-        hint: "do what '\(first.value)' needs in a [[run]]")
-    }
     let commands = npmCommands(&fields, tools)
     let variables = fields.pairs("environment", key: .variableName, value: .text)
     fields.finish()

@@ -36,25 +36,29 @@ struct RecipeReader {
   /// The recipe, with stand-ins where the report has faults, and without a digest.
   func read() -> Recipe {
     refuseUnknownTables()
-    refuseLaterTables()
+    let chromium = chromium()
     return Recipe(
-      file: file, digest: ContentHash(of: []), image: image(), base: base(), packages: packages(),
-      archives: tables("archive", archive), wheels: tables("wheel", wheel),
-      npm: npm, files: tables("file", file), users: tables("user", user),
+      file: file, digest: ContentHash(of: []), image: image(), base: base(),
+      packages: packages(chromium?.browser),
+      archives: tables("archive", archive) + (chromium?.archive.map { [$0] } ?? []),
+      wheels: tables("wheel", wheel),
+      npm: npm, chromium: chromium?.browser, files: tables("file", file),
+      users: tables("user", user),
       units: tables("unit", unit),
       agents: tables("agent", agent), runs: tables("run", run), budget: budget,
       tests: tables("test", test), boot: boot, allowances: tables("allow", allowance),
       publish: publish)
   }
 
-  private static let single = ["image", "base", "packages", "npm", "budget", "boot", "publish"]
+  private static let single = [
+    "image", "base", "packages", "npm", "chromium", "budget", "boot", "publish",
+  ]
   private static let several = [
     "archive", "wheel", "file", "user", "unit", "agent", "run", "test", "allow",
   ]
 
   private func refuseUnknownTables() {
-    let later = laterTables.map(\.name)
-    let known = ["schema", "extends", "vars"] + Self.single + Self.several + later
+    let known = ["schema", "extends", "vars"] + Self.single + Self.several
     for entry in table.entries where !known.contains(entry.key) {
       let kind = entry.value.type.contains("table") ? "table" : "key"
       report.add(

@@ -25,7 +25,11 @@ extension Resolver {
             "archive '\(archive.name)' has no sha256 in the recipe; "
               + "locked as it came: \(file.sha256)"))
       }
-      locked.append(Lock.Archive(name: archive.name, file: file))
+      let isBrowser = recipe.chromium != nil && archive.name == Recipe.Chromium.archive
+      locked.append(
+        Lock.Archive(
+          name: archive.name, file: file,
+          depends: isBrowser ? try dependencies(ofArchive: file.sha256, for: recipe) : []))
     }
     return locked.sorted { $0.name < $1.name }
   }

@@ -27,8 +27,10 @@ extension Lock.NPMPackage {
     members.append(("name", quoted(name)))
     if let node { members.append(("node", quoted(node))) }
     if !os.isEmpty { members.append(("os", array(os.map(quoted)))) }
+    members.append(("path", quoted(path)))
+    if !scripts.isEmpty { members.append(("scripts", array(scripts.map(quoted)))) }
     return members + [
-      ("path", quoted(path)), ("tarball", tarball.json), ("version", quoted(version)),
+      ("tarball", tarball.json), ("version", quoted(version)),
     ]
   }
 }
@@ -58,8 +60,8 @@ extension LockReader {
     only(
       node,
       [
-        "bin", "cpu", "integrity", "isOptional", "libc", "name", "node", "os", "path", "tarball",
-        "version",
+        "bin", "cpu", "integrity", "isOptional", "libc", "name", "node", "os", "path", "scripts",
+        "tarball", "version",
       ])
     let package = Lock.NPMPackage(
       path: name(node, "path"), name: name(node, "name"), version: name(node, "version"),
@@ -67,7 +69,7 @@ extension LockReader {
       isOptional: bool(node, "isOptional"), os: optionalTexts(node, "os"),
       cpu: optionalTexts(node, "cpu"), libc: optionalTexts(node, "libc"),
       node: node["node"] == nil ? nil : name(node, "node"),
-      bin: node["bin"] == nil ? [:] : paths(node, "bin"))
+      bin: node["bin"] == nil ? [:] : paths(node, "bin"), scripts: optionalTexts(node, "scripts"))
     check(package.path, node)
     if !package.integrity.hasPrefix("sha512-") {
       fault(node, "'integrity' must be npm's form of a SHA-512")

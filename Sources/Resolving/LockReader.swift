@@ -94,8 +94,10 @@ final class LockReader {
   }
 
   func archive(_ node: JSONNode) -> Lock.Archive {
-    only(node, ["name", "file"])
-    return Lock.Archive(name: name(node, "name"), file: blob(node, "file"))
+    only(node, ["name", "file", "depends"])
+    return Lock.Archive(
+      name: name(node, "name"), file: blob(node, "file"),
+      depends: node["depends"].map { _ in list(node, "depends").compactMap(\.string) } ?? [])
   }
 
   func wheel(_ node: JSONNode) -> Lock.Wheel {

@@ -6,7 +6,13 @@ extension Lock {
   /// The same lock gives the same bytes, and a changed pin changes one line. Format: `docs/lock.md`.
   public var text: String {
     var members: [(String, String)] = [
-      ("archives", list(archives) { [("file", $0.file.json), ("name", quoted($0.name))] }),
+      (
+        "archives",
+        list(archives) {
+          ($0.depends.isEmpty ? [] : [("depends", array($0.depends.map(quoted)))])
+            + [("file", $0.file.json), ("name", quoted($0.name))]
+        }
+      ),
       (
         "environment",
         object(environment.sorted { $0.key < $1.key }.map { ($0.key, quoted($0.value)) })

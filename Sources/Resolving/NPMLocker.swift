@@ -8,6 +8,8 @@ struct NPMLocker: Sendable {
   let registry: NPMRegistry
   let target: NPMTarget
   let node: NPMVersion?
+  /// Packages whose install scripts may run.
+  let allowed: [Located<String>]
   let resolver: Resolver
   /// Receives the project for npm.
   let folder: FilePath

@@ -22,20 +22,22 @@ extension Resolver {
     var registry: NPMRegistry?
     var locked: [Lock.NPMProject] = []
     for tool in npm.tools {
-      if let known = old.first(where: { $0.answers(tool, target, node) }) {
+      if let known = old.first(where: { $0.answers(tool, target, node, npm.scripts) }) {
         locked.append(known)
         continue
       }
       let known = try await registry.orElse {
-        try await NPMRegistry(address: npm.registry, folder: folder)
+        try await NPMRegistry(address: npm.registry, folder: folder, isOffline: isOffline)
       }
       registry = known
       let locker = NPMLocker(
-        tool: tool, registry: known, target: target, node: node, resolver: self,
+        tool: tool, registry: known, target: target, node: node, allowed: npm.scripts,
+        resolver: self,
         folder: folder.appending("npm-\(locked.count)"))
       locked.append(try await locker.lock())
     }
     try checkCommands(of: npm, locked)
+    try checkScripts(of: npm, locked)
     return locked.sorted { $0.name < $1.name }
   }
 
@@ -47,14 +49,42 @@ extension Resolver {
     guard let npm = recipe.npm else { throw stale(recipe, "npm package", lock.npm[0].package) }
     let packages = lock.npm.flatMap(\.packages)
     let isComplete = packages.allSatisfy { store.contains($0.tarball.sha256) }
-    let registry = isComplete ? nil : try await NPMRegistry(address: npm.registry, folder: folder)
-    return packages.map { package in
-      let isThere = store.contains(package.tarball.sha256)
-      return Download(
-        "npm \(package.name) \(package.version)", package.tarball,
-        from: isThere
-          ? [] : registry.map { [$0.address(of: package.name) + package.tarball.path] } ?? [])
+    let registry =
+      isComplete
+      ? nil : try await NPMRegistry(address: npm.registry, folder: folder, isOffline: isOffline)
+    var downloads: [Download] = []
+    for package in packages {
+      let name = "npm \(package.name) \(package.version)"
+      var urls: [String] = []
+      if let registry, !store.contains(package.tarball.sha256) {
+        let url = registry.address(of: package.name) + package.tarball.path
+        if registry.isProtected(url), !isOffline {
+          let hash = try store.add(
+            try await registry.tarball(of: package.name, package.version, in: folder))
+          guard hash == package.tarball.sha256 else {
+            throw ResolvingFailure.untrusted(
+              file: name, .wrongHash(expected: package.tarball.sha256, actual: hash))
+          }
+        } else {
+          urls = [url]
+        }
+      }
+      downloads.append(Download(name, package.tarball, from: urls))
     }
+    return downloads
+  }
+
+  /// Every package that may run a script must be there.
+  private func checkScripts(
+    of npm: Recipe.NPM, _ projects: [Lock.NPMProject]
+  ) throws(ResolvingFailure) {
+    let known = Set(projects.flatMap(\.packages).map(\.name))
+    let faults = npm.scripts.filter { !known.contains($0.value) }.map {
+      Diagnostic(
+        at: $0.position, "'\($0.value)' of 'scripts' is not among what [npm] brings",
+        hint: suggestion(for: $0.value, among: known.sorted()))
+    }
+    if !faults.isEmpty { throw .faulty(faults) }
   }
 
   /// Every command that the recipe wants to link must be one of its tool's.
@@ -79,8 +109,13 @@ extension Resolver {
 extension Lock.NPMProject {
   /// Whether a project of an old lock is still what a recipe asks for.
   fileprivate func answers(
-    _ tool: Recipe.NPM.Tool, _ target: NPMTarget, _ node: NPMVersion?
+    _ tool: Recipe.NPM.Tool, _ target: NPMTarget, _ node: NPMVersion?,
+    _ scripts: [Located<String>]
   ) -> Bool {
+    let allowed = Set(scripts.map(\.value))
+    guard packages.allSatisfy({ allowed.contains($0.name) == !$0.scripts.isEmpty }) else {
+      return false
+    }
     guard package == tool.package, range == tool.range, isNative == tool.isNative,
       packages.allSatisfy({ target.fits(os: $0.os, cpu: $0.cpu, libc: $0.libc) })
     else { return false }

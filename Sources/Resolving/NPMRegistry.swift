@@ -10,6 +10,8 @@ internal import SystemPackage
 struct NPMRegistry: Sendable {
   /// Scope → address, and the address of packages without one under an empty name; all end with `/`.
   private let addresses: [String: String]
+  /// Addresses without their scheme for which npm has credentials: `//host/path/`.
+  private let protected: Set<String>
   /// Arguments for every call.
   private let arguments: [String]
   private let environment: [String: String]
@@ -19,14 +21,16 @@ struct NPMRegistry: Sendable {
   /// - Parameters:
   ///   - address: goes before what npm's configuration says of packages without a registry of their own.
   ///   - folder: receives npm's cache, which is not the user's.
-  init(address: String?, folder: FilePath) async throws {
+  ///   - isOffline: npm asks nobody, and fails where it would have to.
+  init(address: String?, folder: FilePath, isOffline: Bool) async throws {
     environment = Self.environment(cache: folder.appending("npm-cache"))
+    let plain = (address.map { ["--registry", $0] } ?? []) + (isOffline ? ["--offline"] : [])
     arguments =
       [
         "--json", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress",
         "--loglevel=error",
         "--fetch-retries=3", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=10000",
-      ] + (address.map { ["--registry", $0] } ?? [])
+      ] + plain
     let result = try await run(
       "npm", ["config", "ls"] + arguments, environment: .clean(environment))
     guard result.isSuccess, let settings = try? JSONNode.parse(result.output),
@@ -36,12 +40,45 @@ struct NPMRegistry: Sendable {
     for (key, value) in members where key.hasPrefix("@") && key.hasSuffix(":registry") {
       addresses[String(key.dropLast(":registry".count))] = value.string
     }
+    // Only the text, not the JSON, tells that there are secrets, and never which.
+    let text = try await run(
+      "npm", ["config", "ls"] + plain, environment: .clean(environment))
+    guard text.isSuccess else { throw text.failure(of: "npm") }
+    protected = Set(
+      text.output.split(separator: "\n").compactMap { line in
+        line.firstMatch(of: #/^(//.+):[^:\s]+ = \(protected\)$/#).map { String($0.1) }
+      })
     self.addresses = addresses.mapValues { $0.hasSuffix("/") ? $0 : $0 + "/" }
   }
 
   /// Runs a command of npm.
   func npm(_ command: [String]) async throws -> ProgramResult {
     try await run("npm", command + arguments, environment: .clean(environment))
+  }
+
+  /// Whether npm shows credentials to what lies at an address.
+  func isProtected(_ url: String) -> Bool {
+    protected.contains { url.drop { $0 != "/" }.hasPrefix($0) }
+  }
+
+  /// The tarball of a package as npm fetches it, credentials and all.
+  ///
+  /// - Parameter folder: receives it.
+  func tarball(of package: String, _ version: String, in folder: FilePath) async throws -> [UInt8] {
+    let result = try await npm([
+      "pack", "\(package)@\(version)", "--pack-destination", folder.string, "--prefer-online",
+    ])
+    guard result.isSuccess else {
+      guard let error = NPMError(result) else { throw result.failure(of: "npm") }
+      throw error.isTransient
+        ? ResolvingFailure.unreachable(name: "npm \(package) \(version)", reason: error.summary)
+        : .failed(program: "npm", status: "failed (\(error.code))", output: error.summary)
+    }
+    guard let name = (try? JSONNode.parse(result.output))?.array?.first?["filename"]?.string
+    else { throw result.failure(of: "npm") }  // whatever it printed is in the error
+    let file = folder.appending(
+      name.replacing("@", with: "").replacing("/", with: "-"))
+    return try bytes(of: file)
   }
 
   /// Where the registry of a package is.
@@ -105,7 +142,7 @@ struct NPMError: Sendable, Equatable {
   var isTransient: Bool {
     let codes = [
       "ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH",
-      "EHOSTUNREACH", "ERR_SOCKET_TIMEOUT", "FETCH_ERROR", "E429", "ECONNABORTED",
+      "EHOSTUNREACH", "ENOTCACHED", "ERR_SOCKET_TIMEOUT", "FETCH_ERROR", "E429", "ECONNABORTED",
     ]
     return codes.contains(code) || code.hasPrefix("E5")
   }

@@ -31,7 +31,32 @@ extension NPMLocker {
       path: entry.path, name: entry.name, version: entry.version,
       tarball: Lock.Blob(path: path, size: bytes.count, sha256: hash), integrity: entry.integrity,
       isOptional: entry.isOptional, os: entry.os, cpu: entry.cpu, libc: entry.libc,
-      node: entry.node, bin: entry.bin)
+      node: entry.node, bin: entry.bin, scripts: try scripts(of: entry, hash))
+  }
+
+  /// What npm would run of a package that the recipe allows to run something.
+  private func scripts(
+    of entry: NPMPackageLock.Entry, _ tarball: ContentHash
+  ) throws -> [String] {
+    guard let permit = allowed.first(where: { $0.value == entry.name }) else { return [] }
+    var scripts: [String] = []
+    var reader = try ArchiveReader.open(resolver.store.path(of: tarball))
+    while let member = try reader.next() {
+      let parts = String(decoding: member.path, as: UTF8.self).split(separator: "/")
+      guard member.kind == .file, parts.dropFirst() == ["package.json"] else { continue }
+      let text = String(decoding: try reader.readAll(limit: 16 << 20), as: UTF8.self)
+      // A package.json that is no JSON has no scripts: npm would not have locked it either.
+      let members = (try? JSONNode.parse(text))?["scripts"]?.pairs ?? [:]
+      scripts = ["preinstall", "install", "postinstall"].compactMap { members[$0] }
+    }
+    guard !scripts.isEmpty else {
+      throw ResolvingFailure.faulty([
+        Diagnostic(
+          at: permit.position, "'\(entry.name)' \(entry.version) has no install script to run",
+          hint: "take it out of 'scripts'")
+      ])
+    }
+    return scripts
   }
 
   /// The bytes that npm's hash promises; what differs is fetched once more, since mirrors do that.
@@ -39,8 +64,12 @@ extension NPMLocker {
     let name = "npm \(entry.name) \(entry.version)"
     var actual = ""
     for _ in 0..<2 {
-      let bytes = try await resolver.transport.bytes(
-        named: name, from: [entry.resolved], limit: Resolver.unknownSizeLimit)
+      // A token stays with npm: what needs one, npm fetches.
+      let bytes =
+        registry.isProtected(entry.resolved)
+        ? try await registry.tarball(of: entry.name, entry.version, in: folder)
+        : try await resolver.transport.bytes(
+          named: name, from: [entry.resolved], limit: Resolver.unknownSizeLimit)
       actual = integrity(of: bytes)
       if actual == entry.integrity { return bytes }
     }

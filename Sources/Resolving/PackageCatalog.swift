@@ -27,6 +27,7 @@ struct PackageCatalog: Sendable {
           at: request.position, "'\(wanted.name)' is both in 'install' and in 'exclude'")
       }
       return fault(of: wanted, at: request.position)
+        ?? snapFault(of: wanted, in: recipe, at: request.position)
     }
     guard faults.isEmpty else { throw .faulty(faults) }
   }
@@ -51,6 +52,23 @@ struct PackageCatalog: Sendable {
     return Diagnostic(
       at: position, "'\(wanted.name)' is not a package but provided by several",
       hint: "name one of \(providers.joined(separator: ", "))")
+  }
+
+  /// Before apt says that it finds no `snapd`, which is true and no help.
+  private func snapFault(
+    of wanted: PackageRequest, in recipe: Recipe, at position: SourcePosition
+  ) -> Diagnostic? {
+    guard !recipe.packages.install.contains(where: { PackageRequest($0.value).name == "snapd" })
+    else { return nil }
+    let stanzas = sources.flatMap { source in
+      source.index.entries.lazy.filter { $0.name == wanted.name }.map {
+        source.index.fields(of: $0)
+      }
+    }
+    let candidates = stanzas.filter { wanted.version == nil || $0["Version"] == wanted.version }
+    guard let first = candidates.first, candidates.allSatisfy(PackageIndex.Entry.isSnapStub)
+    else { return nil }
+    return Self.snapFault(wanted.name, first["Version"] ?? "", for: recipe, at: position)
   }
 
   private var places: String {

@@ -7,12 +7,42 @@ struct PackageSolver: Sendable {
   private let sources: [IndexSource]
   private let apt: AptRoot
   private let catalog: PackageCatalog
+  /// What stands for the needs of archives before apt; nil where there are none.
+  private let needs: String?
 
-  init(_ recipe: Recipe, sources: [IndexSource], folder: FilePath) throws {
+  /// - Parameter needs: dependencies of archives, as control files write them.
+  init(_ recipe: Recipe, needs: [String] = [], sources: [IndexSource], folder: FilePath) throws {
     self.recipe = recipe
-    self.sources = sources
-    apt = try AptRoot(in: folder, sources: sources, architecture: recipe.base.architecture)
     catalog = PackageCatalog(sources)
+    self.needs = needs.isEmpty ? nil : Self.needsName
+    // A package that nobody installs: apt solves for it as for any other.
+    let stanza = Self.stanza(needing: needs)
+    self.sources =
+      needs.isEmpty
+      ? sources
+      : sources + [
+        IndexSource(repository: "", index: PackageIndex(Array(stanza.utf8)), priority: 500)
+      ]
+    apt = try AptRoot(
+      in: folder, sources: self.sources, architecture: recipe.base.architecture)
+  }
+
+  private static let needsName = "deb.deps"
+
+  private static func stanza(needing needs: [String]) -> String {
+    """
+    Package: \(needsName)
+    Version: 1
+    Architecture: all
+    Maintainer: Nobody <nobody@example.org>
+    Depends: \(needs.joined(separator: ", "))
+    Filename: \(needsName)
+    Size: 1
+    SHA256: \(ContentHash(of: []).hex)
+    Description: what archives need
+
+
+    """
   }
 
   /// Packages for the recipe, sorted by name.
@@ -37,7 +67,10 @@ struct PackageSolver: Sendable {
     let essential = try await install(catalog.essentialNames, installed: [], pins: pins)
     var names = recipe.packages.install.map(\.value)
     if catalog.has("apt"), !isExcluded("apt") { names.insert("apt", at: 0) }
-    let rest = try await install(names, installed: essential, pins: pins)
+    let rest = try await install(
+      names + (needs.map { [$0] } ?? []), installed: essential, pins: pins
+    ).filter { $0.entry.name != Self.needsName }
+    try checkSnaps(essential + rest)
     let all = essential.map { package($0, isEssential: true) } + rest.map { package($0) }
     return all.sorted {
       ($0.package.name, $0.package.architecture) < ($1.package.name, $1.package.architecture)
@@ -67,13 +100,34 @@ struct PackageSolver: Sendable {
       return !present.contains(request.name) || moving.contains(request.name)
     }
     let moved = moving.filter { versions[$0] != nil }.sorted()
-    let request = (wanted + moved).uniqued
-    if request.isEmpty { return versions }
-    for choice in try await install(request, stanzas: stanzas, pins: [:]) {
+    var request = (wanted + moved).uniqued
+    if request.isEmpty, needs == nil { return versions }
+    request += needs.map { [$0] } ?? []
+    for choice in try await install(request, stanzas: stanzas, pins: [:])
+    where choice.entry.name != Self.needsName {
       let fields = sources[choice.source].index.fields(of: choice.entry)
       versions[choice.entry.name] = fields["Version"]
     }
     return versions
+  }
+
+  /// Refuses stand-ins for snaps, whoever asked for them, unless the recipe wants snaps.
+  private func checkSnaps(_ choices: [AptRoot.Choice]) throws(ResolvingFailure) {
+    guard !recipe.packages.install.contains(where: { PackageRequest($0.value).name == "snapd" })
+    else { return }
+    var faults: [Diagnostic] = []
+    for choice in choices {
+      let fields = sources[choice.source].index.fields(of: choice.entry)
+      guard PackageIndex.Entry.isSnapStub(fields) else { continue }
+      let request = recipe.packages.install.first {
+        PackageRequest($0.value).name == choice.entry.name
+      }
+      faults.append(
+        PackageCatalog.snapFault(
+          choice.entry.name, fields["Version"] ?? "", for: recipe,
+          at: request?.position ?? recipe.base.position))
+    }
+    if !faults.isEmpty { throw .faulty(faults) }
   }
 
   private func find(_ package: Lock.Package) -> (IndexSource, PackageIndex.Entry)? {

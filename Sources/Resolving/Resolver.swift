@@ -23,6 +23,8 @@ public struct Resolver: Sendable {
   let transport: any Transport
   let host: HostApt
   private let now: Int
+  /// Whether the programs that resolve may ask nobody either.
+  let isOffline: Bool
   let events: EventSink
 
   /// - Parameters:
@@ -32,7 +34,7 @@ public struct Resolver: Sendable {
   ///   - now: seconds since 1970, by which Release files expire; nil asks the clock.
   public init(
     scratch: FilePath, store: FilePath, transport: any Transport,
-    aptFolder: FilePath = "/etc/apt", now: Int? = nil,
+    aptFolder: FilePath = "/etc/apt", now: Int? = nil, isOffline: Bool = false,
     events: @escaping EventSink = { _ in }
   ) throws {
     self.scratch = scratch
@@ -40,6 +42,7 @@ public struct Resolver: Sendable {
     self.transport = transport
     host = HostApt(folder: aptFolder)
     self.now = now ?? time(nil)
+    self.isOffline = isOffline
     self.events = events
   }
 
@@ -55,20 +58,23 @@ public struct Resolver: Sendable {
     if let old, update == .none, old.recipe == recipe.digest { return old }
     let names = try names(of: update, in: old)
     return try await withScratch { folder in
-      let (repositories, packages) = try await packages(
-        of: recipe, old: update == .all ? nil : old, dates: old, moving: names, in: folder)
       let isKept = { (name: String) in update != .all && !names.contains(name) }
       let archives = try await lockArchives(
         recipe, old: (old?.archives ?? []).filter { isKept($0.name) })
+      let (repositories, packages) = try await packages(
+        of: recipe, needs: archives.flatMap(\.depends).uniqued, old: update == .all ? nil : old,
+        dates: old, moving: names, in: folder)
       let wheels = try await lockWheels(
         recipe, old: (old?.wheels ?? []).filter { isKept($0.name) }, in: folder)
       let npm = try await lockNPM(
         recipe, packages, old: (old?.npm ?? []).filter { isKept($0.name) && isKept($0.package) },
         in: folder)
-      return Lock(
+      let lock = Lock(
         recipe: recipe.digest, epoch: repositories.map(\.date).max() ?? 0,
         environment: recipe.environment, repositories: repositories, packages: packages,
         archives: archives, wheels: wheels, npm: npm)
+      try checkPuppeteer(recipe, lock)
+      return lock
     }
   }
 
@@ -94,10 +100,12 @@ public struct Resolver: Sendable {
   /// Reads what is needed of the repositories and lets apt solve.
   ///
   /// - Parameters:
+  ///   - needs: what archives ask of the packages.
   ///   - old: whose packages and, unless one of them moves, whose indices stay.
   ///   - dates: the lock whose Release dates must not be undercut.
   private func packages(
-    of recipe: Recipe, old: Lock?, dates: Lock?, moving names: Set<String>, in folder: FilePath
+    of recipe: Recipe, needs: [String], old: Lock?, dates: Lock?, moving names: Set<String>,
+    in folder: FilePath
   ) async throws -> ([Lock.Repository], [Lock.Package]) {
     events(.began(.resolve, total: nil, unit: .items))
     let reader = RepositoryReader(
@@ -134,7 +142,8 @@ public struct Resolver: Sendable {
         }
       }
     }
-    let solver = try PackageSolver(recipe, sources: sources, folder: folder.appending("apt"))
+    let solver = try PackageSolver(
+      recipe, needs: needs, sources: sources, folder: folder.appending("apt"))
     let solution = try await solver.solve(keeping: old?.packages ?? [], moving: names)
     let used = Set(solution.map { blobs[$0.source] })
     for index in repositories.indices {

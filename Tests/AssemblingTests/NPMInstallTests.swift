@@ -77,7 +77,7 @@ private struct InstalledTools {
     for project in lock.npm {
       try NPMInstaller(root: root, store: store).install(project, npm)
     }
-    try installEnvironment(of: npm, in: root)
+    try installEnvironment(npm.environment, in: root)
   }
 
   /// What npm itself makes of a tool.

@@ -21,6 +21,15 @@ struct TinyArchive {
     try FileManager.default.createDirectory(
       atPath: (scratch / "debs").string, withIntermediateDirectories: true)
     for deb in try TinyDistribution(in: scratch / "debs").debs { try repository.add(deb: deb) }
+    // As Ubuntu has it: a few lines of shell in the place of a browser.
+    var stubs = DebBuilder(folder: scratch / "debs")
+    try stubs.add(
+      "chromium-browser", version: "1:85.0.4183.83-0ubuntu2.22.04.1",
+      control: "Pre-Depends: debconf, snapd",
+      files: [
+        "usr/bin/chromium-browser": "#!/bin/sh\nexec /snap/bin/chromium \"$@\"\n"
+      ], scripts: ["preinst": "#!/bin/sh\nset -e\nsnap install chromium\n"])
+    for deb in stubs.debs { try repository.add(deb: deb) }
     try repository.publish()
     let kept = FileManager.default.temporaryDirectory.path + "/build-snapshot-test-\(getpid())-tiny"
     atexit { removeArchiveOfThisProcess() }

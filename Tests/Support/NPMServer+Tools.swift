@@ -1,5 +1,7 @@
 // Packages of the shape that the real command line tools have: a wrapper with platform packages, as
 // plain names and as aliased versions, install scripts, prebuilt addons, and libraries at two versions.
+internal import Foundation
+
 extension NPMServer {
   /// claude-code, codex, gemini-cli and puppeteer with all that they need.
   public static var tools: [Package] {
@@ -155,19 +157,53 @@ extension NPMServer {
     ]
   }
 
-  private static var puppeteer: [Package] {
+  private static var puppeteer: [Package] { puppeteer("24.31.0", chrome: "142.0.7444.175") }
+
+  /// The one that the golden recipes name.
+  public static var olderPuppeteer: [Package] { puppeteer("23.6.0", chrome: "130.0.6723.58") }
+
+  private static func puppeteer(_ version: String, chrome: String) -> [Package] {
     [
       Package(
-        "puppeteer", "24.31.0",
+        "puppeteer", version,
         manifest: """
           "bin": {"puppeteer": "lib/cli.js"}, "scripts": {"postinstall": "node install.mjs"},
-          "dependencies": {"puppeteer-core": "24.31.0"}
+          "dependencies": {"puppeteer-core": "\(version)"}
           """,
         files: [
-          "lib/cli.js": TarFile("#!/usr/bin/env node\nconsole.log('24.31.0');\n", mode: 0o755),
+          "lib/cli.js": TarFile(
+            "#!/usr/bin/env node\nconsole.log('\(version)');\n", mode: 0o755),
+          "index.js": TarFile("module.exports = require('puppeteer-core');\n"),
           "install.mjs": TarFile("process.exit(process.env.PUPPETEER_SKIP_DOWNLOAD ? 0 : 1);\n"),
         ]),
-      Package("puppeteer-core", "24.31.0", files: ["index.js": TarFile("\n")]),
+      Package(
+        "puppeteer-core", version,
+        files: [
+          "index.js": TarFile(puppeteerCore),
+          // As the real package names the browsers that it was tested with.
+          "lib/cjs/puppeteer/revisions.js": TarFile(
+            """
+            "use strict";
+            Object.defineProperty(exports, "__esModule", { value: true });
+            exports.PUPPETEER_REVISIONS = void 0;
+            exports.PUPPETEER_REVISIONS = Object.freeze({
+                chrome: '\(chrome)',
+                'chrome-headless-shell': '\(chrome)',
+                firefox: 'stable_145.0.1',
+            });
+
+            """),
+        ]),
     ]
   }
+
+  /// See the comment in it.
+  private static let puppeteerCore: String = {
+    let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent()
+    // A test that drives a browser with it says so when it is not there.
+    return
+      (try? String(contentsOf: tests.appending(path: "Fixtures/puppeteer-core.js"), encoding: .utf8))
+      ?? ""
+  }()
 }

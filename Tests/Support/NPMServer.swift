@@ -43,6 +43,7 @@ public final class NPMServer: Sendable {
     var packages: [String: [Package]] = [:]
     var latest: [String: String] = [:]
     var forged: Set<String> = []
+    var token: String?
   }
 
   final class Shelf: Sendable {
@@ -81,6 +82,9 @@ public final class NPMServer: Sendable {
     shelf.state.withLock { _ = $0.forged.insert("\(name)@\(version)") }
   }
 
+  /// Answers from now on only those who show a token.
+  public func require(token: String) { shelf.state.withLock { $0.token = token } }
+
   /// The path of a tarball.
   public static func path(of name: String, _ version: String) -> String {
     "/\(name)/-/\(name.split(separator: "/").last ?? "")-\(version).tgz"
@@ -94,6 +98,11 @@ public final class NPMServer: Sendable {
 
 extension NPMServer.Shelf {
   func answer(to request: LoopbackServer.Request) -> LoopbackServer.Response? {
+    if let token = state.withLock({ $0.token }),
+      request.headers["authorization"] != "Bearer \(token)"
+    {
+      return LoopbackServer.Response(status: 401, body: Array("{\"error\": \"who?\"}".utf8))
+    }
     let path = (request.path.removingPercentEncoding ?? request.path).dropFirst()
     if path.hasSuffix(".tgz") { return tarball(at: "/" + path) }
     let (packages, latest, forged) = state.withLock { state in

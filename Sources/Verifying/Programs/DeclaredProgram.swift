@@ -50,6 +50,12 @@ extension Recipe {
             version: project.version, position: tool.position))
       }
     }
+    if let chromium {
+      programs.append(
+        DeclaredProgram(
+          Chromium.path, origin: "the browser of [chromium]", version: chromiumVersion(lock),
+          position: chromium.position))
+    }
     for wheel in wheels {
       for (link, _) in wheel.links where isCommand(link) {
         programs.append(

@@ -2,11 +2,10 @@ internal import Isolation
 internal import Model
 internal import SystemPackage
 
-/// Gives the variables of `[npm]` to all that runs in the image: services, the users' own managers,
+/// Gives variables of the command line tools to all that runs in the image: services, the users' own managers,
 /// shells and sessions. What somebody sets by himself goes before them.
-func installEnvironment(of npm: Recipe.NPM, in root: RootFolder) throws {
-  let variables = npm.environment.sorted { $0.key < $1.key }
-  guard !variables.isEmpty else { return }
+func installEnvironment(_ environment: [String: String], in root: RootFolder) throws {
+  let variables = environment.sorted { $0.key < $1.key }
   let name = "50-command-line-tools"
   let lines = variables.map { "\($0.key)=\(quoted($0.value))\n" }.joined()
   let assignments = variables.map { quoted("\($0.key)=\($0.value)") }.joined(separator: " ")

@@ -6,7 +6,7 @@ import SystemPackage
 
 let benchmarks: @Sendable () -> Void = {
   Benchmark.defaultConfiguration = .init(
-    metrics: [.wallClock, .cpuTotal, .peakMemoryResident, .throughput],
+    metrics: [.wallClock, .cpuTotal, .peakMemoryResident],
     maxDuration: .seconds(5), maxIterations: 20)
   let mebibyte = 1 << 20
 

@@ -12,6 +12,8 @@ let package = Package(
   name: "build-snapshot",
   products: [
     .executable(name: "build-snapshot", targets: ["BuildSnapshot"]),
+    .executable(name: "snapshot-controller", targets: ["SnapshotController"]),
+    .library(name: "SnapshotClient", targets: ["SnapshotClient"]),
     .executable(name: "vm-browser-agent", targets: ["VMBrowserAgent"]),
     .executable(name: "vm-api-server", targets: ["VMAPIServer"]),
     // For `Benchmarks/`, a package of its own; nobody else should depend on it.
@@ -121,6 +123,22 @@ let package = Package(
       ],
       swiftSettings: ours),
 
+    // The other side of the catalog: what boots images. Neither imports the builder.
+    .systemLibrary(
+      name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .target(
+      name: "SnapshotClient",
+      dependencies: [
+        "Model", "Content", "Publishing", "CLinux",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ], swiftSettings: ours),
+    .executableTarget(
+      name: "SnapshotController",
+      dependencies: [
+        "SnapshotClient", "Publishing", "Model", "AgentHTTP", "CSQLite",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ], swiftSettings: ours),
+
     // What runs inside the image: no Foundation, a static Swift runtime.
     .target(name: "CTerminal"),
     .target(name: "Terminal", dependencies: ["CTerminal"], swiftSettings: ours),
@@ -182,6 +200,14 @@ let package = Package(
     .testTarget(
       name: "PublishingTests",
       dependencies: ["Publishing", "Model", "Content", "Support", "PublishOnce"],
+      swiftSettings: ours),
+    .testTarget(
+      name: "SnapshotClientTests",
+      dependencies: ["SnapshotClient", "Publishing", "Model", "Content", "Support"],
+      swiftSettings: ours),
+    .testTarget(
+      name: "SnapshotControllerTests",
+      dependencies: ["SnapshotController", "Publishing", "Model", "Content", "Support"],
       swiftSettings: ours),
     .testTarget(name: "PipelineTests", dependencies: ["Pipeline", "Support"], swiftSettings: ours),
     .testTarget(

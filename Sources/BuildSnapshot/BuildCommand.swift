@@ -39,6 +39,12 @@ struct BuildCommand: AsyncParsableCommand {
   @Flag(name: .long, help: "Open a shell in the root where a step failed.")
   var debugShell = false
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Renew a file for Prometheus' node exporter when the run ends.", valueName: "file"))
+  var metrics: String?
+
   func validate() throws {
     if let jobs, !(1...256).contains(jobs) {
       throw ValidationError("--jobs takes a number from 1 to 256")
@@ -55,11 +61,11 @@ struct BuildCommand: AsyncParsableCommand {
       output: output.map(absolute), jobs: jobs,
       keepsRoot: keepRoot, opensShell: debugShell, program: programVersion)
     try enteringNamespace { _ = try request.source.read() }
-    let signing = signing
+    let (signing, metrics) = (signing, metrics.map(absolute))
     try await running(common) { [common, request] progress in
       var request = request
       if request.publishes { request.key = try signing.key() }
-      let result = try await build(request, events: progress.sink)
+      let result = try await recordedBuild(request, metrics: metrics, progress: progress)
       progress.close()
       if !common.quiet, common.progress != .json {
         StandardError.write(progress.table + summary(of: result, after: progress.elapsed))

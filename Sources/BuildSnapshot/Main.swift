@@ -19,7 +19,7 @@ struct BuildSnapshot: AsyncParsableCommand {
       ListCommand.self,
       ShowCommand.self, DiffCommand.self, RollbackCommand.self, PinCommand.self,
       UnpinCommand.self, QuarantineCommand.self, ReleaseCommand.self, GcCommand.self,
-      DoctorCommand.self, KeygenCommand.self,
+      DoctorCommand.self, KeygenCommand.self, InstallCommand.self,
     ],
     defaultSubcommand: BuildCommand.self)
 

@@ -60,6 +60,31 @@ extension Catalog {
     try change(image) { try point(image, to: target, reason, now, expires) }
   }
 
+  /// Puts a release that proved bad into quarantine, whether it is current or not, and moves the pointer
+  /// away from it where we may: its rebuild is refused in any case.
+  ///
+  /// - Returns: whether the pointer moved. It stays when it names another release, when it is signed and
+  ///   there is no key, and when there is no good release to go to.
+  public func condemn(
+    _ image: String, _ version: Version, reason: String, at now: Timestamp
+  ) throws -> Bool {
+    try change(image) {
+      guard let pointer = try self.pointer(image) else {
+        throw CatalogFailure.noImage(image, store: store)
+      }
+      try mark(image, version, in: "quarantine", reason, now)
+      guard pointer.version == version, let good = try previousGood(image, before: version),
+        try key != nil || signers(image).isEmpty
+      else { return false }
+      // Clients trust the new pointer as long as they would have trusted the old one when it was new.
+      let expires = pointer.expires.map { $0.seconds - pointer.published.seconds }
+      try commit(
+        try successor(
+          of: pointer, try release(image, good), reason: .rollback, at: now, expires: expires))
+      return true
+    }
+  }
+
   private func point(
     _ image: String, to target: Version?, _ reason: String, _ now: Timestamp, _ expires: Int?
   ) throws -> Release {

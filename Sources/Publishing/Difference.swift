@@ -9,7 +9,7 @@ public struct Difference: Sendable, Equatable, Codable {
     public var name: String
     public var from: String?
     public var to: String?
-    /// What in recipe or lock made it so: `recipe.lock:120`.
+    /// The line of recipe or lock that made it so: `recipe.lock:120`.
     public var cause: String?
   }
 
@@ -58,40 +58,39 @@ extension Catalog {
   public func difference(from old: Release, to new: Release) throws(CatalogFailure) -> Difference {
     let (before, after) = (old.manifest, new.manifest)
     let isRecipeChanged = before.inputs.recipe.sha256 != after.inputs.recipe.sha256
-    let recipe = isRecipeChanged ? after.inputs.recipe.file ?? "recipe" : nil
+    let causes = Causes(
+      oldRecipe: try Lines(of: old, role: "recipe"), newRecipe: try Lines(of: new, role: "recipe"),
+      oldLock: try Lines(of: old, role: "lock"), newLock: try Lines(of: new, role: "lock"))
+    let programs = Dictionary(
+      (before.clis + after.clis).map { ($0.name, $0.package) },
+      uniquingKeysWith: { _, last in last })
     return Difference(
       image: new.image, from: old.version, to: new.version,
       isSameDisk: before.disk.sha256 == after.disk.sha256, isRecipeChanged: isRecipeChanged,
       isLockChanged: before.inputs.lock.sha256 != after.inputs.lock.sha256,
-      packages: try packages(from: old, to: new),
+      packages: packages(from: old, to: new, causes),
       clis: changes(
-        before.clis.map { ($0.name, $0.version) }, after.clis.map { ($0.name, $0.version) }),
-      agents: changes(before.agents.map(label), after.agents.map(label), cause: recipe),
-      units: changes(before.units.map(label), after.units.map(label), cause: recipe),
+        before.clis.map { ($0.name, $0.version) }, after.clis.map { ($0.name, $0.version) }
+      ) { name, isThere in causes.ofInput(programs[name] ?? name, isThere: isThere) },
+      agents: changes(before.agents.map(label), after.agents.map(label), causes.ofTable),
+      units: changes(before.units.map(label), after.units.map(label), causes.ofTable),
       allocatedFrom: before.disk.allocatedSize, allocatedTo: after.disk.allocatedSize,
       files: try files(from: old, to: new), shipment: try shipment(from: old, to: new))
   }
 
   private func packages(
-    from old: Release, to new: Release
-  ) throws(CatalogFailure) -> [Difference.Change] {
+    from old: Release, to new: Release, _ causes: Causes
+  ) -> [Difference.Change] {
     func label(_ package: Manifest.Package) -> (String, String) {
       let arch = package.arch.map { ":\($0)" } ?? ""
       return ("\(package.type.rawValue) \(package.name)\(arch)", package.version)
     }
+    let packages = old.manifest.inputs.packages + new.manifest.inputs.packages
     let names = Dictionary(
-      (old.manifest.inputs.packages + new.manifest.inputs.packages).map { (label($0).0, $0.name) },
-      uniquingKeysWith: { first, _ in first })
-    let oldLock = try LockLines(of: old)
-    let newLock = try LockLines(of: new)
+      packages.map { (label($0).0, $0.name) }, uniquingKeysWith: { first, _ in first })
     return changes(
       old.manifest.inputs.packages.map(label), new.manifest.inputs.packages.map(label)
-    ).map { change in
-      var change = change
-      let lock = change.to == nil ? oldLock : newLock
-      change.cause = names[change.name].flatMap { lock?.place(of: $0) }
-      return change
-    }
+    ) { name, isThere in causes.ofInput(names[name] ?? name, isThere: isThere) }
   }
 
   private func files(
@@ -150,13 +149,35 @@ extension Catalog {
   }
 }
 
-/// Where names stand in a release's lock.
-private struct LockLines {
-  private let file: String
+/// What made a thing change: lines of the recipes and locks that lie beside both images.
+private struct Causes {
+  var oldRecipe: Lines?
+  var newRecipe: Lines?
+  var oldLock: Lines?
+  var newLock: Lines?
+
+  /// Of an input with a pin: the recipe's line when it names the thing and is new or gone, else the
+  /// lock's.
+  func ofInput(_ name: String, isThere: Bool) -> String? {
+    let (recipe, other) = isThere ? (newRecipe, oldRecipe) : (oldRecipe, newRecipe)
+    if let line = recipe?.line(of: name), other?.holds(line.text) != true { return line.place }
+    return (isThere ? newLock : oldLock)?.line(of: name)?.place
+  }
+
+  /// Of a table of the recipe: its line; without one the recipe that it extends.
+  func ofTable(_ name: String, isThere: Bool) -> String? {
+    guard let recipe = isThere ? newRecipe : oldRecipe else { return nil }
+    return recipe.line(of: name)?.place ?? "what \(recipe.file) extends"
+  }
+}
+
+/// A document of a release by its lines.
+private struct Lines {
+  let file: String
   private let lines: [Substring]
 
-  init?(of release: Release) throws(CatalogFailure) {
-    guard let document = release.manifest.documents.first(where: { $0.role == "lock" }),
+  init?(of release: Release, role: String) throws(CatalogFailure) {
+    guard let document = release.manifest.documents.first(where: { $0.role == role }),
       let bytes = try read(release.folder.appending(document.file))
     else { return nil }
     file = document.file
@@ -164,10 +185,15 @@ private struct LockLines {
       separator: "\n", omittingEmptySubsequences: false)
   }
 
-  /// The file and the first line with the quoted name.
-  func place(of name: String) -> String? {
-    lines.firstIndex { $0.contains("\"\(name)\"") }.map { "\(file):\($0 + 1)" }
+  /// The first line with the name in quotes, alone or with a version behind it.
+  func line(of name: String) -> (place: String, text: Substring)? {
+    let index = lines.firstIndex { line in
+      ["\"", "=", "@"].contains { line.contains("\"\(name)\($0)") }
+    }
+    return index.map { ("\(file):\($0 + 1)", lines[$0]) }
   }
+
+  func holds(_ line: Substring) -> Bool { lines.contains(line) }
 }
 
 private func label(_ agent: Manifest.Agent) -> (String, String) {
@@ -186,14 +212,17 @@ private func label(_ unit: Manifest.Unit) -> (String, String) {
 }
 
 /// Names whose labels differ, sorted.
+///
+/// - Parameter cause: of a name, and whether the new release has it.
 private func changes(
-  _ old: [(String, String)], _ new: [(String, String)], cause: String? = nil
+  _ old: [(String, String)], _ new: [(String, String)], _ cause: (String, Bool) -> String?
 ) -> [Difference.Change] {
   let before = Dictionary(old, uniquingKeysWith: { first, _ in first })
   let after = Dictionary(new, uniquingKeysWith: { first, _ in first })
   return Set(before.keys).union(after.keys).sorted().compactMap { name in
     before[name] == after[name]
       ? nil
-      : Difference.Change(name: name, from: before[name], to: after[name], cause: cause)
+      : Difference.Change(
+        name: name, from: before[name], to: after[name], cause: cause(name, after[name] != nil))
   }
 }

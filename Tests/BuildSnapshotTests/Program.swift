@@ -58,6 +58,21 @@ final class RunningProgram {
     }
   }
 
+  /// The process that does the work, below those that only wait for it.
+  var innermost: pid_t {
+    var process = process.processIdentifier
+    while true {
+      let path = "/proc/\(process)/task/\(process)/children"
+      let children = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+      let same = children.split(separator: " ").compactMap { pid_t($0) }.first {
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\($0)/exe"))
+          == Program.path
+      }
+      guard let same else { return process }
+      process = same
+    }
+  }
+
   func send(_ number: Int32) { kill(process.processIdentifier, number) }
 
   /// Waits for its end.

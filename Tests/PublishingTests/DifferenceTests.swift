@@ -28,7 +28,7 @@ struct DifferenceTests {
   }
 
   private func publish(
-    _ manifest: Manifest, lock: String, files: FileList?, chunks: [UInt8]
+    _ manifest: Manifest, lock: String, recipe: String = "", files: FileList?, chunks: [UInt8]
   ) throws -> Release {
     var manifest = manifest
     let staging = try catalog.stage("browser")
@@ -36,6 +36,8 @@ struct DifferenceTests {
     try staging.add(
       Array(lock.utf8), as: "recipe.lock", role: "lock", mediaType: "application/json")
     manifest.inputs.lock.sha256 = ContentHash(of: lock)
+    try staging.add(
+      Array(recipe.utf8), as: "recipe.toml", role: "recipe", mediaType: "application/toml")
     if let files { try staging.add(files) }
     if !chunks.isEmpty {
       let table = chunks.flatMap { byte -> [UInt8] in
@@ -64,7 +66,9 @@ struct DifferenceTests {
         ("owned", file(0o644, 3, uid: 7)), ("same", file(0o600, 4)),
       ]), contents: noContents)
     let old = try publish(
-      sampleManifest(inputs: "1"), lock: "{\n\"xvfb\": 1\n}\n", files: before, chunks: [1, 2])
+      sampleManifest(inputs: "1"), lock: "{\n\"xvfb\": 1\n}\n",
+      recipe: "[packages]\ninstall = [\"xvfb\"]\n[[agent]]\nname = \"vm-browser-agent\"\n",
+      files: before, chunks: [1, 2])
     var packages = samplePackages
     packages[0].version = "2:21.1.7-3+deb12u10"
     packages.remove(at: 1)
@@ -78,7 +82,15 @@ struct DifferenceTests {
     manifest.inputs.recipe.sha256 = ContentHash(of: "recipe 2")
     manifest.disk.allocatedSize += 5 << 20
     let new = try publish(
-      manifest, lock: "{\n\"jq\": 1,\n\"xvfb\": 2\n}\n", files: after, chunks: [2, 3, 4])
+      manifest, lock: "{\n\"jq\": 1,\n\"xvfb\": 2,\n\"openai-codex-cli-bin\": 3\n}\n",
+      recipe: """
+        [packages]
+        install = ["xvfb"]
+        more = ["jq"]
+        [[agent]]
+        name = "vm-browser-agent"
+
+        """, files: after, chunks: [2, 3, 4])
     return (old, new)
   }
 

@@ -14,6 +14,15 @@ struct PhaseTable: Sendable, CustomStringConvertible {
     }
   }
 
+  /// How long each phase took; one that ran twice counts both.
+  var milliseconds: [String: Int] {
+    rows.reduce(into: [:]) { sums, row in
+      guard let took = row.took?.components else { return }
+      sums[row.phase.rawValue, default: 0] +=
+        Int(took.seconds * 1000 + took.attoseconds / 1_000_000_000_000_000)
+    }
+  }
+
   var description: String {
     rows.compactMap { row in
       row.took.map { "  " + padded(row.phase.rawValue, 12) + padded(seconds($0), -9) + "\n" }

@@ -57,6 +57,9 @@ final class Progress: Sendable {
   /// The phases with the times that they took, as lines to show.
   var table: String { state.withLock { $0.table.description } }
 
+  /// The same for programs, by phase.
+  var milliseconds: [String: Int] { state.withLock { $0.table.milliseconds } }
+
   var elapsed: Duration { start.duration(to: .now) }
 }
 

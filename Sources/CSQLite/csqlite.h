@@ -1,0 +1,8 @@
+// SQLite as the system has it.
+#pragma once
+#include <sqlite3.h>
+
+// SQLITE_TRANSIENT is a cast that Swift cannot read: the text is copied.
+static inline int csqlite_bind_text(sqlite3_stmt *statement, int place, const char *text, int length) {
+  return sqlite3_bind_text(statement, place, text, length, SQLITE_TRANSIENT);
+}

@@ -1,0 +1,150 @@
+internal import AgentHTTP
+internal import Glibc
+
+/// A sign-in, as the table `auth_sessions` has it.
+struct AuthSession: Sendable, Equatable {
+  var id: String
+  /// As the agent knows it: `codex`, `claude_code`, `gemini_cli`.
+  var provider: String
+  /// `starting` until the agent has it; then the agent's own word.
+  var status: String
+  var machine: String?
+  var ip: String?
+  var created: String
+  var url: String?
+  var error: String?
+
+  init?(_ row: Database.Row) {
+    guard let id = row["session_id"], let provider = row["provider"], let status = row["status"],
+      let created = row["created_at"]
+    else { return nil }
+    (self.id, self.provider, self.status, self.created) = (id, provider, status, created)
+    (machine, ip) = (row["browser_vm_id"], row["vm_ip"])
+    (url, error) = (row["url"], row["error"])
+  }
+
+  var isOver: Bool { ["ready", "failed", "timeout", "cancelled"].contains(status) }
+
+  var json: JSON {
+    [
+      "session_id": .string(id), "provider": .string(provider), "status": .string(status),
+      "browser_vm_id": .text(machine), "vm_ip": .text(ip), "created_at": .string(created),
+      "url": .text(url), "error": .text(error),
+    ]
+  }
+}
+
+/// Signs users in: each session gets a browser machine of its own, whose agent does the work.
+struct AuthSessions: Sendable {
+  static let role = "browser"
+  let fleet: Fleet
+  private var database: Database { fleet.database }
+
+  func all() throws -> [AuthSession] {
+    try database.run("SELECT * FROM auth_sessions ORDER BY created_at, session_id")
+      .compactMap(AuthSession.init)
+  }
+
+  func session(_ id: String) throws -> AuthSession? {
+    try database.run("SELECT * FROM auth_sessions WHERE session_id = ?", id).first
+      .flatMap(AuthSession.init)
+  }
+
+  /// Begins a sign-in; the rest happens by itself.
+  func start(_ provider: String) throws -> AuthSession? {
+    let id = "auth-\(randomText())"
+    try database.run(
+      "INSERT INTO auth_sessions VALUES (?, ?, 'starting', NULL, NULL, ?, NULL, NULL)", id,
+      provider, wallTime())
+    startThread { carryOut(id) }
+    return try session(id)
+  }
+
+  /// Goes on with the sessions of a controller that was ended.
+  func takeUp() throws {
+    for session in try all() where !session.isOver { startThread { carryOut(session.id) } }
+  }
+
+  /// Ends a session with its machine.
+  func remove(_ session: AuthSession) throws {
+    if let machine = session.machine { try fleet.remove(machine) }
+    try database.run("DELETE FROM auth_sessions WHERE session_id = ?", session.id)
+  }
+
+  private func carryOut(_ id: String) {
+    do {
+      guard let session = try session(id) else { return }
+      guard let machine = try machine(for: session) else {
+        return try end(id, "failed", "no browser machine could be started")
+      }
+      guard try awaitReady(machine) else {
+        return try end(id, "failed", "the browser machine did not become ready")
+      }
+      if session.status == "starting" {
+        let answer = call(
+          "POST", "/v1/sessions", at: machine.address, token: machine.token,
+          body: ["provider": .string(session.provider), "sessionId": .string(id)])
+        // 409: it was begun before our own restart.
+        guard let answer, answer.status == 201 || answer.status == 409 else {
+          let code = answer?.body?["error"]?["code"]?.string ?? "the agent does not answer"
+          return try end(id, "failed", code)
+        }
+        try note(id, answer.body)
+      }
+      try follow(id, machine)
+    } catch {
+      fleet.log.write("session failed", ["session": .string(id), "error": .string("\(error)")])
+    }
+  }
+
+  private func machine(for session: AuthSession) throws -> Machine? {
+    if let id = session.machine { return try database.machine(id) }
+    guard let role = fleet.configuration.role(Self.role), let machine = fleet.claim(role)
+    else { return nil }
+    try database.run(
+      "UPDATE auth_sessions SET browser_vm_id = ?, vm_ip = ? WHERE session_id = ?", machine.id,
+      machine.ip, session.id)
+    return machine
+  }
+
+  /// False when the machine failed.
+  private func awaitReady(_ machine: Machine) throws -> Bool {
+    while let found = try database.machine(machine.id) {
+      if found.state == .ready { return true }
+      usleep(100_000)
+    }
+    return false
+  }
+
+  /// Follows the agent's session to its end.
+  private func follow(_ id: String, _ machine: Machine) throws {
+    var revision = 0
+    while let session = try session(id), !session.isOver {
+      let path = "/v1/sessions/\(id)?wait=20&after=\(revision)"
+      if let answer = call("GET", path, at: machine.address, token: machine.token, limit: 30) {
+        guard answer.status == 200, let body = answer.body else {
+          return try end(id, "failed", "the agent lost the session")
+        }
+        revision = body["revision"]?.integer ?? revision
+        try note(id, body)
+      } else if try database.machine(machine.id) == nil {
+        return try end(id, "failed", "the browser machine ended")
+      } else {
+        usleep(500_000)
+      }
+    }
+  }
+
+  private func note(_ id: String, _ body: JSON?) throws {
+    guard let state = body?["state"]?.string ?? body?["status"]?.string else { return }
+    let error = body?["error"]?["code"]?.string ?? body?["error"]?.string
+    try database.run(
+      "UPDATE auth_sessions SET status = ?, url = ?, error = ? WHERE session_id = ?", state,
+      body?["url"]?.string, error, id)
+  }
+
+  private func end(_ id: String, _ status: String, _ error: String) throws {
+    try database.run(
+      "UPDATE auth_sessions SET status = ?, error = ? WHERE session_id = ?", status, error, id)
+  }
+}

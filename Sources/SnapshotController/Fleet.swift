@@ -1,0 +1,304 @@
+internal import AgentHTTP
+internal import Glibc
+internal import Model
+internal import Publishing
+internal import SnapshotClient
+internal import Synchronization
+internal import SystemPackage
+
+/// The machines of one controller: boots them from the release that is to be booted now, sees after
+/// them, and takes them up again after its own restart.
+///
+/// What must outlive the controller is in the database before it is so in the world: a row, then a
+/// folder, then a process. `takeUp` sets right what a killed controller left between two steps.
+final class Fleet: Sendable {
+  let configuration: Configuration
+  let database: Database
+  let log: AgentLog
+  let metrics = Metrics()
+  private let clients: [String: SnapshotClient]
+  /// Held while a slot is taken.
+  private let slots = Mutex(())
+  /// What was last said about each image's catalog, so that it is said once.
+  private let troubles = Mutex<[String: String]>([:])
+
+  init(_ configuration: Configuration, _ log: AgentLog) throws {
+    self.configuration = configuration
+    self.log = log
+    umask(0o077)
+    for folder in [configuration.state, configuration.state.appending("vms")] {
+      guard mkdir(folder.string, 0o700) == 0 || errno == EEXIST else {
+        throw Errno(rawValue: errno)
+      }
+    }
+    database = try Database(configuration.state.appending("controller.db").string)
+    let keys = try configuration.keys.map { path in
+      try PublicKey(
+        text: String(decoding: contents(of: path, limit: 65536) ?? [], as: UTF8.self))
+    }
+    let secret = try configuration.secret.map { try SigningKey(file: FilePath($0)) }
+    var clients: [String: SnapshotClient] = [:]
+    for role in configuration.roles where clients[role.image] == nil {
+      clients[role.image] = try SnapshotClient(
+        store: configuration.store, image: role.image,
+        state: configuration.state.appending("\(role.image).json"), keys: keys,
+        policy: BootPolicy(badBoots: configuration.badBoots, boots: configuration.boots),
+        key: secret)
+    }
+    self.clients = clients
+  }
+
+  func folder(of id: String) -> FilePath {
+    configuration.state.appending("vms").appending(id)
+  }
+
+  /// Sets right what the last controller left: machines that run are taken up, all else goes.
+  func takeUp() throws {
+    let running = VirtualMachineProcess.all()
+    let vms = configuration.state.appending("vms")
+    var known: Set<String> = []
+    for machine in try database.machines() {
+      let folder = folder(of: machine.id)
+      if running[folder.string] == nil {
+        try forget(machine.id)
+        log.write("lost", ["vm": .string(machine.id), "version": .string(machine.version)])
+        continue
+      }
+      known.insert(folder.string)
+      log.write("taken up", ["vm": .string(machine.id), "version": .string(machine.version)])
+      if machine.state == .starting { startThread { self.awaitHealth(of: machine) } }
+    }
+    let strays = Set(running.keys.filter { $0.hasPrefix(vms.string + "/") })
+      .union(try names(in: vms).map { vms.appending($0).string })
+    for folder in strays.subtracting(known).sorted() {
+      VirtualMachineProcess.end(FilePath(folder))
+      removeFolder(FilePath(folder))
+    }
+  }
+
+  /// One look at everything: machines that ended, and those that should stand ready.
+  func tend() throws {
+    // The rows first: a machine that becomes ready while we look has a process by then.
+    let machines = try database.machines()
+    let running = VirtualMachineProcess.all()
+    for machine in machines
+    where machine.state == .ready && running[folder(of: machine.id).string] == nil {
+      log.write("ended", ["vm": .string(machine.id)])
+      try forget(machine.id)
+    }
+    for role in configuration.roles where role.ready > 0 {
+      guard let version = version(for: role.image) else { continue }
+      let idle = try database.idleMachines(of: role.name)
+      let fresh = idle.filter { $0.version == version }
+      for _ in fresh.count..<max(fresh.count, role.ready) { boot(role, isClaimed: false) }
+      // Idle machines of before go once the new ones answer; those in use stay.
+      if fresh.count(where: { $0.state == .ready }) >= role.ready {
+        for old in idle where old.version != version && old.state == .ready {
+          try database.claim(old.id)
+          try remove(old.id)
+        }
+      }
+    }
+  }
+
+  /// The version that new machines of an image get; nil, and a line in the log, while there is none.
+  func version(for image: String) -> String? {
+    do {
+      let version = try clients[image]?.current(at: now()).version.description
+      trouble(image, nil)
+      return version
+    } catch {
+      trouble(image, "\(error)")
+      return nil
+    }
+  }
+
+  /// A ready machine that nobody uses, or a new one.
+  func claim(_ role: Configuration.Role) -> Machine? {
+    let version = version(for: role.image)
+    // A database that fails here fails the boot below as well, which tells it.
+    for machine in (try? database.idleMachines(of: role.name)) ?? []
+    where machine.state == .ready && machine.version == version {
+      if (try? database.claim(machine.id)) == true { return machine }
+    }
+    return boot(role, isClaimed: true)
+  }
+
+  /// Starts a machine; whether it becomes ready shows later.
+  ///
+  /// - Returns: nil when the host or the catalog did not let us: no fault of the image.
+  @discardableResult
+  func boot(_ role: Configuration.Role, isClaimed: Bool) -> Machine? {
+    var started: Machine?
+    do {
+      guard let client = clients[role.image], let driver = configuration.drivers[role.driver]
+      else { return nil }
+      let lease = try client.lease(at: now())
+      let machine = try newMachine(role, driver, lease.release.version, isClaimed: isClaimed)
+      started = machine
+      let folder = folder(of: machine.id)
+      guard mkdir(folder.string, 0o700) == 0 else { throw Errno(rawValue: errno) }
+      let disk = folder.appending("disk")
+      let kind = try client.clone(
+        lease, to: disk, fallback: CloneKind(rawValue: driver.clone) ?? .copy)
+      var values = self.values(of: role, driver, machine)
+      values["disk"] = disk.string
+      values["format"] = kind == .overlay ? "qcow2" : "raw"
+      for (name, text) in driver.files.sorted(by: { $0.key < $1.key }) {
+        try write(filled(text, values), to: folder.appending(name))
+      }
+      try VirtualMachineProcess.start(
+        driver.command.map { filled($0, values) }.filter { !$0.isEmpty },
+        lease: lease.descriptor, folder: folder)
+      withExtendedLifetime(lease) {}
+      log.write("booting", ["vm": .string(machine.id), "version": .string(machine.version)])
+      startThread { self.awaitHealth(of: machine) }
+      return machine
+    } catch {
+      log.write(
+        "boot failed on this host", ["role": .string(role.name), "error": .string("\(error)")])
+      metrics.count("host_fault", role.name)
+      // What stays is found by `takeUp`.
+      if let started { try? remove(started.id) }
+      return nil
+    }
+  }
+
+  /// Ends a machine and all that is its own.
+  func remove(_ id: String) throws {
+    VirtualMachineProcess.end(folder(of: id))
+    try forget(id)
+  }
+
+  private func forget(_ id: String) throws {
+    removeFolder(folder(of: id))
+    try database.removeMachine(id)
+  }
+
+  /// Waits until the machine's agent answers, and tells the client how the boot ended.
+  private func awaitHealth(of machine: Machine) {
+    let folder = folder(of: machine.id)
+    var reason = "no agent answered within \(configuration.readyTime) s"
+    let deadline = ContinuousClock.now + .seconds(configuration.readyTime)
+    var isGood = false
+    while ContinuousClock.now < deadline {
+      // Removed by someone meanwhile: that is no verdict on the image.
+      guard (try? database.machine(machine.id)) != nil else { return }
+      if call("GET", "/health", at: machine.address, token: nil, limit: 2)?.status == 200 {
+        isGood = true
+        break
+      }
+      if VirtualMachineProcess.find(folder).isEmpty {
+        reason = "its process ended before an agent answered"
+        break
+      }
+      usleep(100_000)
+    }
+    do {
+      guard try database.machine(machine.id) != nil else { return }
+      if isGood { try database.set(.ready, of: machine.id) } else { try remove(machine.id) }
+      metrics.count(isGood ? "good" : "bad", machine.role)
+      log.write(
+        isGood ? "ready" : "bad boot",
+        [
+          "vm": .string(machine.id), "version": .string(machine.version),
+          "reason": .string(isGood ? "" : reason),
+        ])
+      guard let version = Version(machine.version), let client = clients[machine.image]
+      else { return }
+      let verdict = try client.report(
+        isGood ? .good : .bad(reason: reason), of: version, at: now())
+      if case .condemned(let consequence) = verdict {
+        metrics.count("rollback", machine.role)
+        log.write(
+          "rolled back",
+          [
+            "image": .string(machine.image), "version": .string(machine.version),
+            "consequence": .string("\(consequence)"),
+          ])
+      }
+    } catch {
+      log.write("no verdict", ["vm": .string(machine.id), "error": .string("\(error)")])
+    }
+  }
+
+  private func newMachine(
+    _ role: Configuration.Role, _ driver: Configuration.Driver, _ version: Version,
+    isClaimed: Bool
+  ) throws -> Machine {
+    try slots.withLock { _ in
+      let taken = Set(try database.machines().map(\.slot))
+      let slot = (1...).first { !taken.contains($0) } ?? 0
+      var machine = Machine(
+        id: "vm-\(randomText())", role: role.name, image: role.image,
+        version: version.description, slot: slot, token: randomText() + randomText(),
+        address: "", ip: "", created: wallTime())
+      let values = self.values(of: role, driver, machine)
+      machine.address = filled(driver.address, values)
+      machine.ip = filled(driver.ip, values)
+      try database.add(machine)
+      if isClaimed { try database.claim(machine.id) }
+      return machine
+    }
+  }
+
+  /// What stands for the words of a driver.
+  private func values(
+    of role: Configuration.Role, _ driver: Configuration.Driver, _ machine: Machine
+  ) -> [String: String] {
+    var values = driver.values.merging(role.values) { $1 }
+    let hex = String(machine.slot, radix: 16)
+    values.merge([
+      "id": machine.id, "folder": folder(of: machine.id).string, "version": machine.version,
+      "image": machine.image, "token": machine.token, "slot": String(machine.slot),
+      "slot_hex": hex.utf8.count == 1 ? "0\(hex)" : hex,
+      "port": String(configuration.firstPort + machine.slot),
+    ]) { $1 }
+    return values
+  }
+
+  private func trouble(_ image: String, _ message: String?) {
+    let isNews = troubles.withLock { troubles in
+      defer { troubles[image] = message }
+      return troubles[image] != message
+    }
+    metrics.set(image, isTrusted: message == nil)
+    if isNews, let message {
+      log.write("no image to boot", ["image": .string(image), "error": .string(message)])
+    }
+  }
+}
+
+func now() -> Timestamp { Timestamp(seconds: time(nil)) }
+
+/// 64 random bits as text.
+func randomText() -> String {
+  let text = String(UInt64.random(in: 0...UInt64.max), radix: 36)
+  return String(repeating: "0", count: 13 - text.utf8.count) + text
+}
+
+private func names(in folder: FilePath) throws -> [String] {
+  guard let stream = opendir(folder.string) else { throw Errno(rawValue: errno) }
+  defer { closedir(stream) }
+  var names: [String] = []
+  while let entry = readdir(stream) {
+    let name = withUnsafePointer(to: &entry.pointee.d_name) {
+      $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+    }
+    if name != ".", name != ".." { names.append(name) }
+  }
+  return names.sorted()
+}
+
+/// Removes a machine's folder, which holds files only; what stays is removed at the next start.
+private func removeFolder(_ folder: FilePath) {
+  for name in (try? names(in: folder)) ?? [] { unlink(folder.appending(name).string) }
+  rmdir(folder.string)
+}
+
+private func write(_ text: String, to path: FilePath) throws {
+  let file = try FileDescriptor.open(
+    path, .writeOnly, options: [.create, .truncate, .closeOnExec],
+    permissions: [.ownerReadWrite])
+  try file.closeAfter { _ = try file.writeAll(text.utf8) }
+}

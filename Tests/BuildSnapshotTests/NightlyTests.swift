@@ -1,0 +1,96 @@
+import Foundation
+import Support
+import SystemPackage
+import Testing
+
+/// Builds by night: what systemd runs and what is left for the morning.
+@Suite("A nightly build")
+struct NightlyTests {
+  @Test(
+    "is units that systemd accepts, and refuses when they are spoilt",
+    .enabled(if: hasTool("systemd-analyze"), "systemd-analyze is missing"))
+  func units() throws {
+    let folder = try TemporaryFolder()
+    try folder.write(
+      "a 100% night.toml",
+      """
+      schema = 1
+      [vars]
+      channel = "day"
+      [image]
+      name = "tiny"
+      [base]
+      distribution = "debian"
+      suite = "bookworm"
+      [packages]
+      install = ["${channel}"]
+
+      """)
+    try folder.write("key", "secret")
+    try folder.write("units/.keep", "")
+    let units = folder / "units"
+    let result = try Program(folder: folder.path).run(
+      "install", "a 100% night.toml", "--store", (folder / "store").string, "--units",
+      units.string, "--key", "key", "--metrics", "golden.prom", "--set", "channel=nightly")
+    #expect(result.status == 0, "\(result.errors)")
+    let names = [
+      "build-snapshot-failed@.service", "build-snapshot-tiny.service", "build-snapshot-tiny.timer",
+    ]
+    #expect(result.output == names.map { "\(units)/\($0)\n" }.joined())
+    let service = units.appending("build-snapshot-tiny.service").string
+    let timer = units.appending("build-snapshot-tiny.timer").string
+    func verify() throws -> ToolResult {
+      try runTool(
+        "systemd-analyze", ["verify", "--man=no", service, timer],
+        environment: ["SYSTEMD_UNIT_PATH": "\(units):"])
+    }
+    let verdict = try verify()
+    #expect(verdict.status == 0 && verdict.errors.isEmpty, "\(verdict.errors)")
+    let text = try String(contentsOfFile: service, encoding: .utf8)
+    #expect(text.contains("LoadCredential=build-snapshot-key:\(folder / "key")\n"))
+    #expect(text.contains("\"\(folder.path)/a 100%% night.toml\""))
+    try text.replacing("Type=oneshot", with: "Type=onesot\nExecStart=/nowhere/at/all")
+      .write(toFile: service, atomically: true, encoding: .utf8)
+    let spoilt = try verify()
+    #expect(spoilt.status != 0 || !spoilt.errors.isEmpty)
+  }
+
+  @Test(
+    "leaves a record of each run, and numbers for Prometheus",
+    .enabled(if: canBuild, "needs root and gpg, dpkg-deb, unshare, e2fsck"))
+  func records() throws {
+    let world = try World()
+    try world.build("--metrics", "golden.prom")
+    let file = world.folder / "golden.prom"
+    let first = try String(contentsOfFile: file.string, encoding: .utf8)
+    #expect(first.contains("golden_build_last_result{image=\"tiny\",result=\"published\"} 1\n"))
+    let success = first.split(separator: "\n").first {
+      $0.contains("last_success_timestamp_seconds{")
+    }
+
+    _ = try world.program.run("quarantine", "tiny", "--store", world.store.string)
+    try world.folder.write("tiny.toml", world.recipe(run: "exit 3"))
+    #expect(try world.run("build", "--metrics", "golden.prom").status == 1)
+    let second = try String(contentsOfFile: file.string, encoding: .utf8)
+    #expect(second.contains("golden_build_last_result{image=\"tiny\",result=\"failed\"} 1\n"))
+    #expect(second.split(separator: "\n").contains { $0 == success }, "the last success stays")
+    #expect(second.contains("golden_build_phase_milliseconds{image=\"tiny\",phase=\"configure\"} "))
+    let records = try world.names(in: "runs")
+    #expect(!records.isEmpty && records.allSatisfy { $0.hasSuffix("-tiny.json") })
+    let last = try String(
+      contentsOfFile: world.store.appending("runs/\(records.last ?? "")").string, encoding: .utf8)
+    #expect(last.contains("\"result\" : \"failed\"") && last.contains("\"exitStatus\" : 1"))
+    let judged = try runPython([
+      "-c",
+      """
+      import sys
+      try:
+        from prometheus_client.parser import text_string_to_metric_families as parse
+      except ImportError:
+        sys.exit(0)
+      assert len(list(parse(open(sys.argv[1]).read()))) >= 5
+      """, file.string,
+    ])
+    #expect(judged.status == 0, "\(judged.errors)")
+  }
+}

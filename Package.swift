@@ -85,6 +85,13 @@ let package = Package(
       ],
       swiftSettings: ours),
     .target(
+      name: "Layering",
+      dependencies: [
+        "Model", "Content", "Isolation", "CLinux",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: ours),
+    .target(
       name: "Imaging",
       dependencies: [
         "Model", "Content", "CExt2FS", "CLinux",
@@ -110,9 +117,8 @@ let package = Package(
     .target(
       name: "Pipeline",
       dependencies: [
-        "Reading", "Resolving", "Compiling", "Fetching", "Isolation", "Assembling", "Imaging",
-        "Verifying",
-        "Publishing",
+        "Reading", "Resolving", "Compiling", "Fetching", "Isolation", "Layering", "Assembling",
+        "Imaging", "Verifying", "Publishing",
       ],
       swiftSettings: ours),
     .executableTarget(

@@ -3,26 +3,47 @@ public import Isolation
 public import Model
 internal import SystemPackage
 
-/// Puts everything of a recipe but its packages into a root where these are configured.
-///
-/// In this order: the system's settings, users' homes and groups, archives, wheels, npm's
-/// tools, files, units, runs, agents. Of each kind in the order of the recipe, so that later tables win.
+/// A part of what a recipe puts into a root beside its packages.
+public enum CustomisePart: Sendable, Equatable {
+  /// The system's settings, users' homes and groups.
+  case settings
+  case archive(Recipe.Archive)
+  case wheel(Recipe.Wheel)
+  /// What makes a browser of the archive of `[chromium]`.
+  case chromium(Recipe.Chromium)
+  case tool(Recipe.NPM.Tool)
+  /// Files, the tools' environment, units and runs.
+  case content
+  /// Agents, and the build's id in os-release.
+  case agents
+
+  /// All parts of a recipe in their order: of each kind in the order of the recipe, so that later
+  /// tables win.
+  public static func all(of recipe: Recipe) -> [CustomisePart] {
+    [.settings] + recipe.archives.map(Self.archive) + recipe.wheels.map(Self.wheel)
+      + [recipe.chromium].compactMap(\.self).filter { $0.source != .apt }.map(Self.chromium)
+      + (recipe.npm?.tools ?? []).map(Self.tool) + [.content, .agents]
+  }
+}
+
+/// Puts parts of a recipe, all but its packages, into a root where these are configured.
 ///
 /// - Parameters:
+///   - parts: those to put in; nil: all.
 ///   - store: holds archives, wheels and tarballs; a damaged one is removed from it.
 ///   - sandbox: its `root` is the folder that is filled; `[[run]]` commands run in it.
 ///   - buildID: what `BUILD_ID` in os-release becomes: 64 hexadecimal digits from the lock.
 /// - Throws: `FaultyRecipe`, `CustomiseFailure`, `RootFailure`, `BlobFailure`, `ArchiveFailure`,
 ///   `IsolationFailure`, `CancellationError`.
 public func customise(
-  _ recipe: Recipe, _ lock: Lock, from store: BlobStore, in sandbox: Sandbox, buildID: String,
-  events: @escaping EventSink
+  _ recipe: Recipe, _ lock: Lock, parts: [CustomisePart]? = nil, from store: BlobStore,
+  in sandbox: Sandbox, buildID: String, events: @escaping EventSink
 ) throws {
   let root = try RootFolder(sandbox.root)
-  let steps = try Customising(
+  let customising = Customising(
     recipe: recipe, lock: lock, store: store, sandbox: sandbox, buildID: buildID, root: root,
-    events: events
-  ).steps()
+    events: events)
+  let steps = try (parts ?? CustomisePart.all(of: recipe)).flatMap(customising.steps)
   events(.began(.customise, total: steps.count, unit: .items))
   for (index, step) in steps.enumerated() {
     try Task.checkCancellation()
@@ -48,45 +69,64 @@ private struct Customising {
     var body: () throws -> Void
   }
 
-  func steps() throws -> [Step] {
-    var steps = [
+  func steps(of part: CustomisePart) throws -> [Step] {
+    switch part {
+    case .settings: return settings
+    case .archive(let archive):
+      let pin = try pin(of: archive)
+      return [
+        Step(subject: "archive \(archive.name)") {
+          try ArchiveInstaller(root: root, store: store).install(archive, pin)
+        }
+      ]
+    case .wheel(let wheel):
+      let pin = try pin(of: wheel)
+      return [
+        Step(subject: "wheel \(pin.name)") {
+          try WheelInstaller(root: root, store: store).install(wheel, pin)
+        }
+      ]
+    case .chromium(let browser):
+      return [
+        Step(subject: "chromium") {
+          try ChromiumInstaller(root: root, base: recipe.base).install(browser)
+        }
+      ]
+    case .tool(let tool):
+      guard let npm = recipe.npm else { return [] }
+      let pin = try pin(of: tool)
+      return [
+        Step(subject: "npm \(pin.package) \(pin.version)") {
+          try NPMInstaller(root: root, store: store).install(pin, npm)
+          try NPMScripts(root: root, sandbox: sandbox, epoch: lock.epoch, events: events)
+            .run(pin, npm)
+        }
+      ]
+    case .content: return content
+    case .agents: return agents
+    }
+  }
+
+  private var systemSettings: SystemSettings {
+    SystemSettings(root: root, sandbox: sandbox, image: recipe.image)
+  }
+
+  private var settings: [Step] {
+    let manual = Set(
+      recipe.packages.install.map { String($0.value.prefix { $0 != "=" && $0 != ":" }) })
+    return [
       Step(subject: "settings") {
-        try SystemSettings(root: root, sandbox: sandbox, image: recipe.image, buildID: buildID)
-          .apply()
+        if !lock.packages.isEmpty {
+          try writeExtendedStates(of: lock.packages, manual: manual, in: root)
+        }
+        try systemSettings.apply()
       },
       Step(subject: "users") { try settle(recipe.users, in: root) },
     ]
-    for archive in recipe.archives {
-      let pin = try pin(of: archive)
-      steps.append(
-        Step(subject: "archive \(archive.name)") {
-          try ArchiveInstaller(root: root, store: store).install(archive, pin)
-        })
-    }
-    for wheel in recipe.wheels {
-      let pin = try pin(of: wheel)
-      steps.append(
-        Step(subject: "wheel \(pin.name)") {
-          try WheelInstaller(root: root, store: store).install(wheel, pin)
-        })
-    }
-    if let chromium = recipe.chromium {
-      steps.append(
-        Step(subject: "chromium") {
-          try ChromiumInstaller(root: root, base: recipe.base).install(chromium)
-        })
-    }
-    if let npm = recipe.npm {
-      for tool in npm.tools {
-        let pin = try pin(of: tool)
-        steps.append(
-          Step(subject: "npm \(pin.package) \(pin.version)") {
-            try NPMInstaller(root: root, store: store).install(pin, npm)
-            try NPMScripts(root: root, sandbox: sandbox, epoch: lock.epoch, events: events)
-              .run(pin, npm)
-          })
-      }
-    }
+  }
+
+  private var content: [Step] {
+    var steps: [Step] = []
     for file in recipe.files {
       steps.append(
         Step(subject: "file \(file.path)") {
@@ -106,13 +146,15 @@ private struct Customising {
           try RunInstaller(root: root, sandbox: sandbox, epoch: lock.epoch, events: events).run(run)
         })
     }
-    for agent in recipe.agents {
-      steps.append(
-        Step(subject: "agent \(agent.name)") {
-          try AgentInstaller(root: root, accounts: Accounts(in: root)).install(agent)
-        })
-    }
     return steps
+  }
+
+  private var agents: [Step] {
+    recipe.agents.map { agent in
+      Step(subject: "agent \(agent.name)") {
+        try AgentInstaller(root: root, accounts: Accounts(in: root)).install(agent)
+      }
+    } + [Step(subject: "build id") { try systemSettings.nameBuild(buildID) }]
   }
 
   private func pin(of archive: Recipe.Archive) throws(FaultyRecipe) -> Lock.Archive {

@@ -25,16 +25,29 @@ public struct NormaliseReport: Sendable, Equatable {
 public func normalise(
   _ root: FilePath, epoch: Int, events: EventSink
 ) throws -> NormaliseReport {
+  events(.began(.normalise, total: nil, unit: .items))
+  var report = try removeTraces(of: root, epoch: epoch)
+  report.clamped = try clampTimes(in: root, to: epoch)
+  events(.advanced(.normalise, done: report.removals.count, subject: ""))
+  events(.ended(.normalise))
+  return report
+}
+
+/// The first part of `normalise`: all but the times. What is as it should be is not touched.
+public func removeTraces(of root: FilePath, epoch: Int) throws -> NormaliseReport {
   let folder = try RootFolder(root)
   var normaliser = Normaliser(root: folder)
-  events(.began(.normalise, total: nil, unit: .items))
   for rule in NormaliseRule.all { try normaliser.carryOut(rule) }
   try setLastChange(in: folder, epoch: epoch)
   try stampUpdates(in: folder, epoch: epoch)
-  normaliser.report.clamped = try folder.clampTimes(to: epoch)
-  events(.advanced(.normalise, done: normaliser.report.removals.count, subject: ""))
-  events(.ended(.normalise))
   return normaliser.report
+}
+
+/// The second part of `normalise`: sets every later time to `epoch`.
+///
+/// - Returns: how many files and folders were newer.
+public func clampTimes(in root: FilePath, to epoch: Int) throws -> Int {
+  try RootFolder(root).clampTimes(to: epoch)
 }
 
 private struct Normaliser {
@@ -118,6 +131,12 @@ private func stampUpdates(in root: RootFolder, epoch: Int) throws {
     """
   for folder in ["/etc", "/var"] {
     let path = FilePath(folder).appending(".updated")
+    // A file that is right already stays as it is, so that it stays in its layer.
+    if let status = try root.status(of: path), status.kind == .file, status.seconds == epoch,
+      try root.contents(of: path) == Array(text.utf8)
+    {
+      continue
+    }
     try root.write(Array(text.utf8), to: path)
     try root.setTime(of: path, epoch)
   }

@@ -8,14 +8,12 @@ struct SystemSettings {
   let sandbox: Sandbox
   /// `[image]` of the recipe.
   let image: Recipe.Image
-  /// What `BUILD_ID` of os-release becomes.
-  let buildID: String
 
   func apply() throws {
     try setName()
     try setTimeZone()
     try setLocale()
-    try nameRelease()
+    try setRelease(["IMAGE_ID": image.name])
     try addHostKeyUnit()
   }
 
@@ -89,14 +87,17 @@ struct SystemSettings {
     }
   }
 
-  /// Adds our fields to the distribution's, in a file of our own: the package's stays as it was.
-  private func nameRelease() throws {
+  /// Says which build this is: apart from the rest, since it changes with every lock.
+  func nameBuild(_ id: String) throws { try setRelease(["BUILD_ID": id]) }
+
+  /// Adds fields to the distribution's, in a file of our own: the package's stays as it was.
+  private func setRelease(_ fields: [String: String]) throws {
     let release = try root.contents(of: "/etc/os-release") ?? []
-    let kept = String(decoding: release, as: UTF8.self).split(separator: "\n").filter {
-      !$0.hasPrefix("IMAGE_ID=") && !$0.hasPrefix("BUILD_ID=")
+    let kept = String(decoding: release, as: UTF8.self).split(separator: "\n").filter { line in
+      !fields.keys.contains { line.hasPrefix($0 + "=") }
     }
-    let lines = kept.map(String.init) + ["IMAGE_ID=\"\(image.name)\"", "BUILD_ID=\"\(buildID)\""]
-    try write(lines.joined(separator: "\n") + "\n", to: "/etc/os-release")
+    let ours = fields.sorted { $0.key < $1.key }.map { "\($0.key)=\"\($0.value)\"" }
+    try write((kept.map(String.init) + ours).joined(separator: "\n") + "\n", to: "/etc/os-release")
   }
 
   /// Lets each clone make its own key, where the image has an SSH server.

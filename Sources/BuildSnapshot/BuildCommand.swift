@@ -36,6 +36,15 @@ struct BuildCommand: AsyncParsableCommand {
   @Flag(name: .long, help: "Keep the root folder of a failed build for inspection.")
   var keepRoot = false
 
+  @Flag(name: .long, help: "Build every stage anew, and keep none of them.")
+  var noCache = false
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "How much of the stages of builds stays in the store.", valueName: "GiB"))
+  var cacheSize = BuildRequest.defaultCacheSize >> 30
+
   @Flag(name: .long, help: "Open a shell in the root where a step failed.")
   var debugShell = false
 
@@ -49,6 +58,9 @@ struct BuildCommand: AsyncParsableCommand {
     if let jobs, !(1...256).contains(jobs) {
       throw ValidationError("--jobs takes a number from 1 to 256")
     }
+    if !(0...65536).contains(cacheSize) {
+      throw ValidationError("--cache-size takes a number of GiB from 0 to 65536")
+    }
     if noPublish, output == nil {
       throw ValidationError("--no-publish needs --output: else nothing would be kept")
     }
@@ -59,7 +71,8 @@ struct BuildCommand: AsyncParsableCommand {
       source: recipe.source, store: store.folder, isLocked: locked, isOffline: offline,
       patience: sources.patience, version: wantedVersion, publishes: !noPublish,
       output: output.map(absolute), jobs: jobs,
-      keepsRoot: keepRoot, opensShell: debugShell, program: programVersion)
+      keepsRoot: keepRoot, opensShell: debugShell, usesCache: !noCache,
+      cacheSize: cacheSize << 30, program: programVersion)
     try enteringNamespace { _ = try request.source.read() }
     let (signing, metrics) = (signing, metrics.map(absolute))
     try await running(common) { [common, request] progress in

@@ -21,7 +21,8 @@ struct PlanCommand: AsyncParsableCommand {
 }
 
 private func text(of plan: Plan) -> String {
-  plan.steps.map { step in
-    padded(step.name, 10) + padded(step.action.rawValue, 9) + step.reason + "\n"
+  let width = plan.steps.map { $0.name.count + 2 }.max() ?? 0
+  return plan.steps.map { step in
+    padded(step.name, max(width, 10)) + padded(step.action.rawValue, 9) + step.reason + "\n"
   }.joined()
 }

@@ -36,6 +36,9 @@ static inline int clinux_punch_hole(int file, long offset, long length) {
   return (int)syscall(SYS_fallocate, file, 3 /* KEEP_SIZE | PUNCH_HOLE */, offset, length);
 }
 
+// Waits until everything of a file system is on the disk.
+static inline int clinux_sync_file_system(int file) { return (int)syscall(SYS_syncfs, file); }
+
 // Asks the kernel to begin writing a range of a file to the disk, and does not wait.
 static inline void clinux_start_writeback(int file, long offset, long length) {
 #ifdef SYS_sync_file_range

@@ -20,28 +20,39 @@ public struct UnreadableInput: Error, Sendable, CustomStringConvertible {
 
 /// What a file holds, or a folder with all that is in it.
 public struct TreeFacts: Sendable, Equatable {
+  /// A path and a line that says what is there.
+  public struct Path: Sendable, Equatable {
+    /// From the top, which is `.`.
+    public var name: String
+    public var line: String
+  }
+
   /// Over paths, kinds, whether owners may execute, link targets and contents; not owners, times or
   /// other permission bits, which differ between check-outs.
   public var sha256: ContentHash
   /// When something in it last changed, in seconds since 1970.
   public var changed: Int
+  /// All paths of a folder, or the only one of a file.
+  public var paths: [Path]
 
-  public init(sha256: ContentHash, changed: Int) {
+  public init(sha256: ContentHash, changed: Int, paths: [Path] = []) {
     self.sha256 = sha256
     self.changed = changed
+    self.paths = paths
   }
 
   /// - Throws: `UnreadableInput`; `Errno` where a file cannot be read.
   public init(of path: FilePath) throws {
     var reader = TreeReader()
     try reader.describe(path, as: ".")
-    sha256 = ContentHash(of: reader.lines.joined(separator: "\n"))
+    sha256 = ContentHash(of: reader.paths.map(\.line).joined(separator: "\n"))
     changed = reader.changed
+    paths = reader.paths
   }
 }
 
 private struct TreeReader {
-  var lines: [String] = []
+  var paths: [TreeFacts.Path] = []
   var changed = 0
 
   mutating func describe(_ path: FilePath, as name: String) throws {
@@ -51,7 +62,7 @@ private struct TreeReader {
     let quoted = name.debugDescription
     switch status.st_mode & S_IFMT {
     case S_IFDIR:
-      lines.append("folder \(quoted)")
+      paths.append(.init(name: name, line: "folder \(quoted)"))
       for child in try names(in: path) {
         try describe(path.appending(child), as: name + "/" + child)
       }
@@ -60,10 +71,10 @@ private struct TreeReader {
       let count = readlink(path.string, &target, target.count)
       guard count >= 0 else { throw unreadable(path, errno) }
       let bytes = target[..<count].map { UInt8(bitPattern: $0) }
-      lines.append("link \(quoted) \(ContentHash(of: bytes))")
+      paths.append(.init(name: name, line: "link \(quoted) \(ContentHash(of: bytes))"))
     case S_IFREG:
       let mode = status.st_mode & S_IXUSR == 0 ? "file" : "program"
-      lines.append("\(mode) \(quoted) \(try ContentHash(ofFile: path))")
+      paths.append(.init(name: name, line: "\(mode) \(quoted) \(try ContentHash(ofFile: path))"))
     default:
       throw UnreadableInput(path: path.string, reason: "neither a file, a folder nor a link")
     }

@@ -5,6 +5,10 @@ public enum BuildEvent: Sendable, Equatable {
   /// So much of the phase is done in all, and what is worked on now.
   case advanced(Phase, done: Int, subject: String)
   case ended(Phase)
+  /// A stage of the root began: it is taken from the store, or built for a reason.
+  case stage(String, reason: String?)
+  /// A stage that is built is finished.
+  case stageEnded(String)
   /// A remark that a user wants to read once.
   case note(String)
   /// A line that a program in the root printed.

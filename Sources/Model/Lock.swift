@@ -17,6 +17,8 @@ public struct Lock: Sendable, Equatable, Codable {
   public var repositories: [Repository]
   /// Sorted by name, then architecture.
   public var packages: [Package]
+  /// The names of the transactions in which packages are installed, in their order; empty for one.
+  public var stages: [String]
   /// Sorted by name.
   public var archives: [Archive]
   /// Sorted by name.
@@ -27,7 +29,7 @@ public struct Lock: Sendable, Equatable, Codable {
   public init(
     schema: Int = Lock.currentSchema, recipe: ContentHash, epoch: Int,
     environment: [String: String] = [:], repositories: [Repository] = [],
-    packages: [Package] = [], archives: [Archive] = [], wheels: [Wheel] = [],
+    packages: [Package] = [], stages: [String] = [], archives: [Archive] = [], wheels: [Wheel] = [],
     npm: [NPMProject] = []
   ) {
     self.schema = schema
@@ -36,6 +38,7 @@ public struct Lock: Sendable, Equatable, Codable {
     self.environment = environment
     self.repositories = repositories
     self.packages = packages
+    self.stages = stages
     self.archives = archives
     self.wheels = wheels
     self.npm = npm
@@ -101,10 +104,12 @@ extension Lock {
     public var deb: Blob
     /// Essential or needed by an essential package: configured before all others.
     public var isEssential: Bool
+    /// Its transaction's position in `stages`.
+    public var stage: Int
 
     public init(
       name: String, version: String, architecture: String, repository: String, deb: Blob,
-      isEssential: Bool
+      isEssential: Bool, stage: Int = 0
     ) {
       self.name = name
       self.version = version
@@ -112,6 +117,7 @@ extension Lock {
       self.repository = repository
       self.deb = deb
       self.isEssential = isEssential
+      self.stage = stage
     }
   }
 

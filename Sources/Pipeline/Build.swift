@@ -26,12 +26,14 @@ public func build(
   let guardian = try lockBuild(of: name, in: request.store)
   defer { guardian.release() }
 
+  var opened: Sources?
+  defer { opened?.close() }
   let locked = try await lock(
     recipe,
     LockRequest(
       source: request.source, store: request.store, isLocked: request.isLocked,
       isOffline: request.isOffline, patience: request.patience),
-    events: events)
+    events: events, opened: { opened = $0 })
   let inputs = try BuildInputs(
     recipe: recipe, lock: locked.lock,
     programs: try await programs(of: recipe, Compiler(store: request.store, events: events)))
@@ -47,10 +49,15 @@ public func build(
     try catalog.refuseQuarantined(buildId: inputs.buildId, of: name)
   }
 
-  let sources = try await Sources(
-    recipe, store: request.store, isOffline: request.isOffline, patience: request.patience,
-    events: events)
-  defer { sources.close() }
+  let sources: Sources
+  if let opened {
+    sources = opened
+  } else {
+    sources = try await Sources(
+      recipe, store: request.store, isOffline: request.isOffline, patience: request.patience,
+      events: events)
+    opened = sources
+  }
   try await sources.fetcher.fetch(
     try await sources.resolver.downloads(of: inputs.lock, for: recipe))
   try Task.checkCancellation()

@@ -26,7 +26,7 @@ struct BuildInputs: Sendable {
   }
 
   /// Grows when the program makes other images of the same inputs.
-  private static let format = 1
+  private static let format = 2
 
   /// One hash over all of it: equal ids, equal images.
   var buildId: ContentHash {

@@ -9,6 +9,8 @@ internal import SystemPackage
 struct LocalInputs: Sendable, Equatable {
   /// What the user knows the input by (`agent vm-browser-agent`) → its hash.
   var hashes: [String: ContentHash] = [:]
+  /// What the user knows the input by → what is at each path of it.
+  var paths: [String: [TreeFacts.Path]] = [:]
   /// The programs of agents that were compiled, by the agents' names.
   var programs: [String: CompiledProgram]
 
@@ -21,21 +23,21 @@ struct LocalInputs: Sendable, Equatable {
       if let program = programs[agent.name] {
         hashes["agent \(agent.name)"] = program.sha256
       } else if case .path(let source) = agent.source {
-        hashes["agent \(agent.name)"] = try hash(ofTree: source)
+        try add("agent \(agent.name)", source)
       }
-      if let unit = agent.unit { hashes["unit of agent \(agent.name)"] = try hash(ofTree: unit) }
+      if let unit = agent.unit { try add("unit of agent \(agent.name)", unit) }
     }
     for unit in recipe.units {
-      if let source = unit.source { hashes["unit \(unit.name)"] = try hash(ofTree: source) }
+      if let source = unit.source { try add("unit \(unit.name)", source) }
     }
     for file in recipe.files {
-      if case .source(let source) = file.content {
-        hashes["file \(file.path)"] = try hash(ofTree: source)
-      }
+      if case .source(let source) = file.content { try add("file \(file.path)", source) }
     }
   }
-}
 
-private func hash(ofTree path: String) throws -> ContentHash {
-  try TreeFacts(of: FilePath(path)).sha256
+  private mutating func add(_ name: String, _ source: String) throws {
+    let facts = try TreeFacts(of: FilePath(source))
+    hashes[name] = facts.sha256
+    paths[name] = facts.paths
+  }
 }

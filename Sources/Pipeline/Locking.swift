@@ -13,8 +13,11 @@ public func lock(
 }
 
 /// Resolves a recipe that has been read. An up-to-date lock asks nobody.
+///
+/// - Parameter opened: gets what reached the sources, if anything did; the caller closes it.
 func lock(
-  _ recipe: Recipe, _ request: LockRequest, events: @escaping EventSink
+  _ recipe: Recipe, _ request: LockRequest, events: @escaping EventSink,
+  opened: (Sources) -> Void = { $0.close() }
 ) async throws -> LockResult {
   let file = request.source.lockFile
   let old = try readLock(file)
@@ -24,10 +27,13 @@ func lock(
       throw StaleLock(file: file.string, reason: "the lock answers an older recipe")
     }
   }
+  if let old, old.recipe == recipe.digest, request.update == .nothing {
+    return LockResult(file: file, lock: old, changes: [])
+  }
   let sources = try await Sources(
     recipe, store: request.store, isOffline: request.isOffline, patience: request.patience,
     events: events)
-  defer { sources.close() }
+  defer { opened(sources) }
   let new = try await sources.resolver.resolve(recipe, old: old, update: update(of: request))
   let changes = changes(from: old, to: new)
   if !changes.isEmpty {

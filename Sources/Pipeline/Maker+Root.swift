@@ -1,28 +1,68 @@
 internal import Assembling
 internal import Isolation
+internal import Layering
 internal import Model
+internal import SystemPackage
 
 extension Maker {
-  /// Fills the sandbox's root: packages, then the recipe's own contents, without traces of the build.
-  func assemble(in sandbox: Sandbox) async throws {
-    let recipe = inputs.recipe
-    let manual = Set(
-      recipe.packages.install.map { String($0.value.prefix { $0 != "=" && $0 != ":" }) })
-    let jobs = request.jobs ?? processors
-    try await installPackages(
-      inputs.lock.packages, from: blobs, in: sandbox,
-      options: InstallOptions(manual: manual, epoch: inputs.lock.epoch, jobs: jobs), events: events
-    ) {
-      try addUsers(recipe.users, to: sandbox.root, epoch: inputs.lock.epoch)
+  /// Fills the root, stage by stage: packages, then the recipe's own contents, without traces of the
+  /// build. What an earlier build has made comes from the store.
+  func assemble(_ stack: RootStack) async throws {
+    var forecast = StageForecast(
+      in: request.store, history: StageHistory.read(of: inputs.recipe.image.name, in: request.store)
+    )
+    let stages = inputs.stages()
+    for planned in stages {
+      try Task.checkCancellation()
+      let name = planned.stage.name
+      let outcome = try await stack.add(planned.stage) { isDamaged in
+        events(.stage(name, reason: forecast.cause(of: planned.stage, isDamaged: isDamaged)))
+      } build: {
+        try await build(planned.work, in: stack.root)
+        _ = try removeTraces(of: stack.root, epoch: inputs.lock.epoch)
+      } settle: { tree in
+        _ = try clampTimes(in: tree, to: inputs.lock.epoch)
+      }
+      events(outcome == .reused ? .stage(name, reason: nil) : .stageEnded(name))
     }
-    try Task.checkCancellation()
-    // Before the recipe's own files come: these may replace what packages brought.
-    let findings = try packageFindings(in: sandbox, readsFiles: false)
-    guard findings.isEmpty else { throw FaultyPackages(findings: findings) }
-    try customise(
-      recipe, inputs.lock, from: blobs, in: sandbox, buildID: inputs.lockHash.hex, events: events)
-    try Task.checkCancellation()
-    _ = try normalise(sandbox.root, epoch: inputs.lock.epoch, events: events)
+    try stack.show()
+  }
+
+  /// Notes what the stages were made of, and cares for their layers. The image is safe by now, so what
+  /// goes wrong here is told and no more.
+  func keep(_ stack: RootStack) {
+    do {
+      try StageHistory(inputs.stages().map(\.stage))
+        .write(of: inputs.recipe.image.name, in: request.store)
+      try stack.settleLayers()
+      if stack.keepsLayers {
+        _ = try LayerStore(store: request.store).collect(limit: request.cacheSize)
+      }
+    } catch { events(.note("the layers of this build may not serve the next one: \(error)")) }
+  }
+
+  private func build(_ work: PlannedStage.Work, in root: FilePath) async throws {
+    let recipe = inputs.recipe
+    switch work {
+    case .packages(let packages):
+      // No name of the image: what is below is the same for many images.
+      let sandbox = Sandbox(root: root)
+      let options = InstallOptions(
+        manual: nil, epoch: inputs.lock.epoch, jobs: request.jobs ?? processors)
+      try await installPackages(
+        packages, from: blobs, in: sandbox, options: options, events: events
+      ) {
+        try addUsers(recipe.users, to: root, epoch: inputs.lock.epoch)
+      }
+      // Before the recipe's own files come: these may replace what packages brought.
+      let findings = try packageFindings(in: sandbox, readsFiles: false)
+      guard findings.isEmpty else { throw FaultyPackages(findings: findings) }
+    case .part(let part):
+      try customise(
+        recipe, inputs.lock, parts: [part], from: blobs,
+        in: Sandbox(root: root, hostname: recipe.image.hostname), buildID: inputs.lockHash.hex,
+        events: events)
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 internal import Content
 internal import Isolation
+internal import Layering
 internal import Model
 internal import Publishing
 internal import SystemPackage
@@ -19,16 +20,18 @@ struct Maker: Sendable {
   /// The root folder goes, however this ends; `keepsRoot` keeps it when it fails.
   func make(in catalog: Catalog) async throws -> BuildResult {
     let work = try WorkFolder(in: request.store)
-    let root = work.path.appending("root")
-    try makeFolder(root)
+    let stack = try rootStack(in: work.path)
+    let root = stack.root
     let sandbox = Sandbox(root: root, hostname: inputs.recipe.image.hostname)
     do {
-      try await assemble(in: sandbox)
+      try await assemble(stack)
       try checkPrograms(in: sandbox)
       let staging = try catalog.stage(inputs.recipe.image.name)
       let base = request.publishes ? try catalog.current(inputs.recipe.image.name)?.disk : nil
       let (image, facts) = try writeDisk(of: root, to: staging, base: base)
       let result = try release(staging, image, facts, of: root, in: catalog)
+      keep(stack)
+      try stack.hide()
       try work.remove()
       return result
     } catch {
@@ -39,9 +42,20 @@ struct Maker: Sendable {
       if request.keepsRoot {
         events(.note("the root stays in '\(root)' until the next build"))
       } else {
+        try stack.hide()
         try work.remove()
       }
       throw error
     }
+  }
+
+  /// A root that takes its layers from the store; a plain folder where that cannot be or where it shall
+  /// outlive us, since layers show to this process alone.
+  private func rootStack(in work: FilePath) throws -> RootStack {
+    let obstacle = Overlay.obstacle(in: work)
+    if let obstacle { events(.note("every stage is built anew: \(obstacle)")) }
+    return try RootStack(
+      in: work, store: request.usesCache ? LayerStore(store: request.store) : nil,
+      isPlain: request.keepsRoot || obstacle != nil)
   }
 }

@@ -1,5 +1,6 @@
 internal import Compiling
 internal import Content
+internal import Layering
 internal import Model
 internal import Publishing
 internal import Resolving
@@ -67,14 +68,21 @@ public func plan(_ source: RecipeSource, store: FilePath) async throws -> Plan {
     add("agents", .reused, "the store has programs of these sources")
   }
   let inputs = try BuildInputs(recipe: recipe, lock: lock, programs: programs)
+  if let release = current, inputs.difference(from: release.manifest) == nil {
+    add("image", .reused, "\(release.version) has these inputs")
+    return Plan(image: recipe.image.name, steps: steps)
+  }
+  var forecast = StageForecast(
+    in: store, history: StageHistory.read(of: recipe.image.name, in: store))
+  for planned in inputs.stages() {
+    let reason = forecast.reason(of: planned.stage)
+    add(planned.stage.name, reason == nil ? .reused : .rebuilt, reason ?? "its inputs are the same")
+  }
   switch current {
   case nil: add("image", .rebuilt, "nothing is published yet")
   case let release?:
-    if let reason = inputs.difference(from: release.manifest) {
-      add("image", .rebuilt, "\(reason) since \(release.version)")
-    } else {
-      add("image", .reused, "\(release.version) has these inputs")
-    }
+    let reason = inputs.difference(from: release.manifest) ?? "its inputs changed"
+    add("image", .rebuilt, "\(reason) since \(release.version)")
   }
   return Plan(image: recipe.image.name, steps: steps)
 }

@@ -35,6 +35,10 @@ public struct BuildRequest: Sendable {
   public var jobs: Int?
   /// Keep the root folder when the build fails.
   public var keepsRoot: Bool
+  /// Take stages of earlier builds, and keep those of this one.
+  public var usesCache: Bool
+  /// How many bytes of stages stay after this build.
+  public var cacheSize: Int
   /// Open a shell in the root when a step fails.
   public var opensShell: Bool
   /// The program's own version, for the manifest.
@@ -44,7 +48,8 @@ public struct BuildRequest: Sendable {
     source: RecipeSource, store: FilePath, isLocked: Bool = false, isOffline: Bool = false,
     patience: Patience = Patience(), version: String? = nil, publishes: Bool = true,
     key: SigningKey? = nil, output: FilePath? = nil, jobs: Int? = nil,
-    keepsRoot: Bool = false, opensShell: Bool = false, program: String
+    keepsRoot: Bool = false, opensShell: Bool = false, usesCache: Bool = true,
+    cacheSize: Int = BuildRequest.defaultCacheSize, program: String
   ) {
     self.source = source
     self.store = store
@@ -58,8 +63,15 @@ public struct BuildRequest: Sendable {
     self.jobs = jobs
     self.keepsRoot = keepsRoot
     self.opensShell = opensShell
+    self.usesCache = usesCache
+    self.cacheSize = cacheSize
     self.program = program
   }
+}
+
+extension BuildRequest {
+  /// Some ten versions of what changes in a golden image.
+  public static let defaultCacheSize = 16 << 30
 }
 
 /// What `build` made.

@@ -29,6 +29,7 @@ extension Lock {
       repositories: reader.elements(root, "repositories", sortedBy: ["id"], reader.repository),
       packages: reader.elements(
         root, "packages", sortedBy: ["name", "architecture"], reader.package),
+      stages: root["stages"] == nil ? [] : reader.list(root, "stages").compactMap(\.string),
       archives: reader.elements(root, "archives", sortedBy: ["name"], reader.archive),
       wheels: reader.elements(root, "wheels", sortedBy: ["name"], reader.wheel),
       npm: root["npm"] == nil
@@ -37,12 +38,16 @@ extension Lock {
       root,
       [
         "schema", "recipe", "epoch", "environment", "repositories", "packages", "archives",
-        "wheels", "npm",
+        "wheels", "npm", "stages",
       ])
     let ids = Set(repositories.map(\.id))
     for (package, node) in zip(packages, root["packages"]?.array ?? [])
     where !ids.contains(package.repository) {
       reader.fault(node, "'\(package.repository)' is not among the lock's repositories")
+    }
+    for (package, node) in zip(packages, root["packages"]?.array ?? [])
+    where package.stage >= max(1, stages.count) || (package.isEssential && package.stage > 0) {
+      reader.fault(node, "'\(package.name)' cannot be in stage \(package.stage)")
     }
     guard reader.faults.isEmpty else { throw .faulty(reader.faults) }
   }
@@ -79,7 +84,8 @@ final class LockReader {
   }
 
   func package(_ node: JSONNode) -> Lock.Package {
-    only(node, ["name", "version", "architecture", "repository", "deb", "isEssential"])
+    only(
+      node, ["name", "version", "architecture", "repository", "deb", "isEssential", "stage"])
     let isEssential: Bool
     if case .bool(let value)? = node["isEssential"]?.value {
       isEssential = value
@@ -90,7 +96,8 @@ final class LockReader {
     return Lock.Package(
       name: packageName(node), version: name(node, "version"),
       architecture: name(node, "architecture"), repository: name(node, "repository"),
-      deb: blob(node, "deb"), isEssential: isEssential)
+      deb: blob(node, "deb"), isEssential: isEssential,
+      stage: node["stage"] == nil ? 0 : integer(node, "stage"))
   }
 
   func archive(_ node: JSONNode) -> Lock.Archive {

@@ -22,11 +22,12 @@ extension Lock {
     // A lock without such tools has no such line, so that it reads as it always did.
     if !npm.isEmpty { members.append(("npm", npmText(npm))) }
     members += [
-      ("packages", list(packages, \.members)),
+      ("packages", list(packages) { $0.members(isStaged: !stages.isEmpty) }),
       ("recipe", quoted(recipe.hex)),
       ("repositories", list(repositories, \.members)),
       ("schema", "\(schema)"),
     ]
+    if !stages.isEmpty { members.append(("stages", array(stages.map(quoted)))) }
     members.append(
       (
         "wheels",
@@ -42,12 +43,12 @@ extension Lock {
 }
 
 extension Lock.Package {
-  fileprivate var members: [(String, String)] {
+  fileprivate func members(isStaged: Bool) -> [(String, String)] {
     [
       ("architecture", quoted(architecture)), ("deb", deb.json),
       ("isEssential", "\(isEssential)"), ("name", quoted(name)),
-      ("repository", quoted(repository)), ("version", quoted(version)),
-    ]
+      ("repository", quoted(repository)),
+    ] + (isStaged ? [("stage", "\(stage)")] : []) + [("version", quoted(version))]
   }
 }
 

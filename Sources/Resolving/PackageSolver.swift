@@ -56,7 +56,7 @@ struct PackageSolver: Sendable {
   /// on what was chosen before: nothing stays that nothing needs.
   func solve(
     keeping old: [Lock.Package], moving: Set<String>
-  ) async throws -> [SolvedPackage] {
+  ) async throws -> PackageSolution {
     try catalog.check(recipe)
     var pins = try await versions(keeping: old, moving: moving)
     for request in recipe.packages.install {
@@ -72,9 +72,16 @@ struct PackageSolver: Sendable {
     ).filter { $0.entry.name != Self.needsName }
     try checkSnaps(essential + rest)
     let all = essential.map { package($0, isEssential: true) } + rest.map { package($0) }
-    return all.sorted {
+    let stages = PackageStages(
+      (essential + rest).map { sources[$0.source].index.fields(of: $0.entry) },
+      essential: essential.map(\.entry.name), recipe.packages.install)
+    var packages = all.sorted {
       ($0.package.name, $0.package.architecture) < ($1.package.name, $1.package.architecture)
     }
+    for index in packages.indices {
+      packages[index].package.stage = stages.position(of: packages[index].package.name)
+    }
+    return PackageSolution(packages: packages, stages: stages.names)
   }
 
   /// Versions to pin: as locked, but for what moves and what that forces.
@@ -174,6 +181,12 @@ struct PackageSolver: Sendable {
         deb: choice.deb, isEssential: isEssential),
       source: choice.source)
   }
+}
+
+/// The packages of an image, and the names of the transactions that install them; none for only one.
+struct PackageSolution: Sendable {
+  var packages: [SolvedPackage]
+  var stages: [String]
 }
 
 /// A package of a solution.

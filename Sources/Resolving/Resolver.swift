@@ -61,7 +61,7 @@ public struct Resolver: Sendable {
       let isKept = { (name: String) in update != .all && !names.contains(name) }
       let archives = try await lockArchives(
         recipe, old: (old?.archives ?? []).filter { isKept($0.name) })
-      let (repositories, packages) = try await packages(
+      let (repositories, packages, stages) = try await packages(
         of: recipe, needs: archives.flatMap(\.depends).uniqued, old: update == .all ? nil : old,
         dates: old, moving: names, in: folder)
       let wheels = try await lockWheels(
@@ -70,9 +70,9 @@ public struct Resolver: Sendable {
         recipe, packages, old: (old?.npm ?? []).filter { isKept($0.name) && isKept($0.package) },
         in: folder)
       let lock = Lock(
-        recipe: recipe.digest, epoch: repositories.map(\.date).max() ?? 0,
+        recipe: recipe.digest, epoch: epoch(of: repositories, packages, old: old),
         environment: recipe.environment, repositories: repositories, packages: packages,
-        archives: archives, wheels: wheels, npm: npm)
+        stages: stages, archives: archives, wheels: wheels, npm: npm)
       try checkPuppeteer(recipe, lock)
       return lock
     }
@@ -81,6 +81,18 @@ public struct Resolver: Sendable {
   /// What `apt-config dump` prints of the host's apt, proxies included: for who fetches.
   public func aptConfiguration() async throws -> String {
     try await withScratch { try await host.configuration(scratch: $0) }
+  }
+
+  /// The date of what is built: that of the newest repository, or the old lock's while the packages
+  /// of the first stage are the same. It is in all that is built, so that a new date makes all anew.
+  private func epoch(
+    of repositories: [Lock.Repository], _ packages: [Lock.Package], old: Lock?
+  ) -> Int {
+    func first(_ packages: [Lock.Package]) -> [Lock.Blob] {
+      packages.filter { $0.stage == 0 }.map(\.deb)
+    }
+    if let old, first(old.packages) == first(packages) { return old.epoch }
+    return repositories.map(\.date).max() ?? 0
   }
 
   /// The names that may move; each must be in the lock.
@@ -106,7 +118,7 @@ public struct Resolver: Sendable {
   private func packages(
     of recipe: Recipe, needs: [String], old: Lock?, dates: Lock?, moving names: Set<String>,
     in folder: FilePath
-  ) async throws -> ([Lock.Repository], [Lock.Package]) {
+  ) async throws -> ([Lock.Repository], [Lock.Package], stages: [String]) {
     events(.began(.resolve, total: nil, unit: .items))
     let reader = RepositoryReader(
       base: recipe.base, store: store, transport: transport, scratch: folder, now: now,
@@ -145,12 +157,14 @@ public struct Resolver: Sendable {
     let solver = try PackageSolver(
       recipe, needs: needs, sources: sources, folder: folder.appending("apt"))
     let solution = try await solver.solve(keeping: old?.packages ?? [], moving: names)
-    let used = Set(solution.map { blobs[$0.source] })
+    let used = Set(solution.packages.map { blobs[$0.source] })
     for index in repositories.indices {
       repositories[index].earlier.removeAll { !used.contains($0) }
     }
     events(.ended(.resolve))
-    return (repositories.sorted { $0.id < $1.id }, solution.map(\.package))
+    return (
+      repositories.sorted { $0.id < $1.id }, solution.packages.map(\.package), solution.stages
+    )
   }
 
   /// Runs a body with an empty folder that is gone afterwards.

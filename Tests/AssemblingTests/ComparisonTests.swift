@@ -35,10 +35,14 @@ struct ComparisonTests {
     try FileManager.default.createDirectory(atPath: ours.string, withIntermediateDirectories: true)
     let sandbox = Sandbox(root: ours)
     let names = Set(debs.locked.packages.map(\.name))
-    try await installPackages(
-      debs.locked.packages, from: debs.locked.store, in: sandbox,
-      options: InstallOptions(manual: names, epoch: Self.epoch, jobs: 2), events: { _ in }
-    ) { try lockAccounts(of: theirs, in: ours) }
+    // In two transactions, as a recipe with two files makes them.
+    for isEssential in [true, false] {
+      try await installPackages(
+        debs.locked.packages.filter { $0.isEssential == isEssential }, from: debs.locked.store,
+        in: sandbox, options: InstallOptions(manual: names, epoch: Self.epoch, jobs: 2),
+        events: { _ in }
+      ) { try lockAccounts(of: theirs, in: ours) }
+    }
     let findings = try packageFindings(in: sandbox)
     #expect(findings.isEmpty, "\(findings)")
     for root in [ours, theirs] { _ = try normalise(root, epoch: Self.epoch, events: { _ in }) }

@@ -42,6 +42,10 @@ struct BuildTests {
       plan == """
         lock      reused   9 packages, 0 wheels, 0 archives
         inputs    reused   all 9 are in the store
+        packages  reused   its inputs are the same
+        settings  reused   its inputs are the same
+        content   reused   its inputs are the same
+        agents    rebuilt  agent server: serve changed
         image     rebuilt  agent server changed since \(version)
 
         """)

@@ -121,6 +121,8 @@ struct FaultTests {
     let left = result.output.split(separator: "\n").filter {
       !$0.hasPrefix("store/blobs/") && !$0.hasPrefix("store/locks/")
         && !$0.hasPrefix("store/releases/") && $0 != "store/images/tiny"
+        // A stage that was finished serves the next build; what was not is gone with the work folder.
+        && !$0.hasPrefix("store/layers/")
     }
     #expect(left == [])
     try world.build()

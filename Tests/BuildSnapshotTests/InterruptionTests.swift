@@ -11,7 +11,7 @@ struct InterruptionTests {
   /// All phases where there is time, else one of each sort: waiting, programs at work, our own work.
   static let phases = isLong ? allPhases : ["fetch", "configure", "image"]
   private static let allPhases = [
-    "resolve", "fetch", "unpack", "configure", "customise", "normalise", "image", "hash", "publish",
+    "resolve", "fetch", "unpack", "configure", "customise", "image", "hash", "publish",
   ]
 
   @Test("leaves nothing behind after Ctrl-C, in whatever phase")

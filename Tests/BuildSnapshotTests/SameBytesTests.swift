@@ -59,27 +59,3 @@ struct SameBytesTests {
     try second.expectNoDebris()
   }
 }
-
-/// Expects two images of the same bytes; else shows the first entries that differ.
-private func expectSame(
-  _ first: FilePath, _ second: FilePath, at place: SourceLocation = #_sourceLocation
-) throws {
-  guard try sha256(first) != sha256(second) else { return }
-  var trees: [String] = []
-  let scratch = try TemporaryFolder()
-  for (name, disk) in [("first", first), ("second", second)] {
-    _ = try runTool(
-      "sh",
-      [
-        "-c",
-        "mkdir $1.tree && debugfs -R \"rdump / $1.tree\" \"$2\" 2>/dev/null; cd $1.tree && "
-          + "find . -printf '%p %y %m %U:%G %l ' '(' -type l -o -printf '%T@ ' ')' -exec sh -c "
-          + "'test -f \"$1\" && sha256sum < \"$1\" || echo' _ {} \\; | sort > ../$1; "
-          + "dumpe2fs -h \"$2\" >> ../$1 2>/dev/null",
-        "sh", name, disk.string,
-      ], folder: scratch.path.string)
-    trees.append(name)
-  }
-  let difference = try runTool("diff", trees, folder: scratch.path.string).output
-  Issue.record("the images differ:\n\(difference.prefix(4000))", sourceLocation: place)
-}

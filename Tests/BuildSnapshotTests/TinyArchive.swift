@@ -10,6 +10,33 @@ struct TinyArchive {
   let folder: FilePath
   let keyring: FilePath
 
+  /// Packages that have to do with each other, whichever of them a recipe takes first.
+  private static let more = [
+    AptPackage(
+      "listener",
+      files: [
+        "DEBIAN/triggers": "interest-noawait /usr/share/words\n",
+        "DEBIAN/postinst":
+          "#!/bin/sh\ncat /usr/share/words/* > /usr/share/listener 2>/dev/null || true\n",
+        "usr/share/doc/listener": "listens\n",
+      ]),
+    AptPackage(
+      "word", depends: "hello",
+      files: [
+        "usr/share/words/word": "word\n", "usr/share/doc/word": "w\n",
+        "DEBIAN/postinst":
+          "#!/bin/sh\nmkdir -p /var/lib/word; cd /var/lib/word; echo 1 | dd of=state; echo 1 | dd of=gone\n",
+      ]),
+    AptPackage(
+      "conf", depends: "word | nothing",
+      files: [
+        "etc/conf": "1\n", "DEBIAN/conffiles": "/etc/conf\n",
+        // Changes what an earlier stage has, and takes something of it away.
+        "DEBIAN/postinst":
+          "#!/bin/sh\nrm -f /var/lib/word/gone; echo conf >> /var/lib/word/state; mkdir -p /var/lib/conf\n",
+      ]),
+  ]
+
   /// The one for all tests; a failure fails each of them.
   static func shared() throws -> TinyArchive { try made.get() }
 
@@ -30,6 +57,7 @@ struct TinyArchive {
         "usr/bin/chromium-browser": "#!/bin/sh\nexec /snap/bin/chromium \"$@\"\n"
       ], scripts: ["preinst": "#!/bin/sh\nset -e\nsnap install chromium\n"])
     for deb in stubs.debs { try repository.add(deb: deb) }
+    for package in Self.more { try repository.add(package) }
     try repository.publish()
     let kept = FileManager.default.temporaryDirectory.path + "/build-snapshot-test-\(getpid())-tiny"
     atexit { removeArchiveOfThisProcess() }

@@ -127,9 +127,9 @@ final class World {
     return try FileManager.default.contentsOfDirectory(atPath: path).sorted()
   }
 
-  /// Forgets lock, images and blobs, so that a build has all to do again; what was in progress stays.
+  /// Forgets lock, images, layers and blobs, so that a build has all to do again; what was in progress stays.
   func forget() throws {
-    for path in [lockFile, store.appending("images"), store.appending("blobs")]
+    for path in [lockFile] + ["images", "blobs", "layers"].map({ store.appending($0) })
     where FileManager.default.fileExists(atPath: path.string) {
       try FileManager.default.removeItem(atPath: path.string)
     }

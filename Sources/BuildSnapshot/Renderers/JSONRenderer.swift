@@ -12,6 +12,7 @@ struct JSONRenderer: Renderer, Sendable {
     var text: String?
     /// Milliseconds since the start.
     var time: Int
+    var stage: String?
   }
 
   mutating func text(for event: BuildEvent, at time: Duration) -> String {
@@ -23,6 +24,9 @@ struct JSONRenderer: Renderer, Sendable {
       case .advanced(let phase, let done, let subject):
         Line(event: "advanced", phase: phase, done: done, text: subject, time: milliseconds)
       case .ended(let phase): Line(event: "ended", phase: phase, time: milliseconds)
+      case .stage(let name, let reason):
+        Line(event: "stage", text: reason, time: milliseconds, stage: name)
+      case .stageEnded(let name): Line(event: "stageEnded", time: milliseconds, stage: name)
       case .note(let text): Line(event: "note", text: text, time: milliseconds)
       case .output(let text): Line(event: "output", text: text, time: milliseconds)
       }

@@ -38,6 +38,9 @@ struct LiveRenderer: Renderer, Sendable {
         (ended.total ?? (ended.done > 0 ? ended.done : nil))
         .map { "  " + amountText($0, ended.unit) } ?? ""
       return "\(Self.clearLine)  \(padded(phase.rawValue, 10))\(took)\(amount)\n"
+    case .stage(let name, let reason):
+      return "\(Self.clearLine)\(name): \(reason ?? "reused")\n" + draw(at: time)
+    case .stageEnded: return ""
     case .note(let text): return "\(Self.clearLine)note: \(text)\n" + draw(at: time)
     case .output(let line):
       current?.subject = line

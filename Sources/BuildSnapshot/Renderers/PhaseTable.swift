@@ -1,16 +1,22 @@
 internal import Model
 
-/// The time that each phase took, in the order in which they began.
+/// The time that each phase took, and each stage of the root that was built, in the order in which they
+/// began; the phases of a stage are part of it.
 struct PhaseTable: Sendable, CustomStringConvertible {
-  private var rows: [(phase: BuildEvent.Phase, began: Duration, took: Duration?)] = []
+  private var rows: [(name: String, began: Duration, took: Duration?)] = []
+  private var isInStage = false
 
   mutating func record(_ event: BuildEvent, at time: Duration) {
     switch event {
-    case .began(let phase, _, _): rows.append((phase, time, nil))
-    case .ended(let phase):
-      guard let row = rows.lastIndex(where: { $0.phase == phase && $0.took == nil }) else { return }
-      rows[row].took = time - rows[row].began
-    case .advanced, .note, .output: break
+    case .stage(let name, .some):
+      isInStage = true
+      rows.append((name, time, nil))
+    case .stageEnded(let name):
+      end(name, at: time)
+      isInStage = false
+    case .began(let phase, _, _) where !isInStage: rows.append((phase.rawValue, time, nil))
+    case .ended(let phase) where !isInStage: end(phase.rawValue, at: time)
+    case .began, .ended, .stage, .advanced, .note, .output: break
     }
   }
 
@@ -18,14 +24,20 @@ struct PhaseTable: Sendable, CustomStringConvertible {
   var milliseconds: [String: Int] {
     rows.reduce(into: [:]) { sums, row in
       guard let took = row.took?.components else { return }
-      sums[row.phase.rawValue, default: 0] +=
+      sums[row.name, default: 0] +=
         Int(took.seconds * 1000 + took.attoseconds / 1_000_000_000_000_000)
     }
   }
 
+  private mutating func end(_ name: String, at time: Duration) {
+    guard let row = rows.lastIndex(where: { $0.name == name && $0.took == nil }) else { return }
+    rows[row].took = time - rows[row].began
+  }
+
   var description: String {
-    rows.compactMap { row in
-      row.took.map { "  " + padded(row.phase.rawValue, 12) + padded(seconds($0), -9) + "\n" }
+    let width = max(12, (rows.map(\.name.count).max() ?? 0) + 2)
+    return rows.compactMap { row in
+      row.took.map { "  " + padded(row.name, width) + padded(seconds($0), -9) + "\n" }
     }.joined()
   }
 }

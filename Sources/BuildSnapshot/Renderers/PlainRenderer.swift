@@ -3,6 +3,7 @@ internal import Model
 /// One line when a phase begins and one when it ends: for pipes and logs.
 struct PlainRenderer: Renderer, Sendable {
   private var began: [BuildEvent.Phase: Duration] = [:]
+  private var stageBegan = Duration.zero
 
   mutating func text(for event: BuildEvent, at time: Duration) -> String {
     switch event {
@@ -13,6 +14,11 @@ struct PlainRenderer: Renderer, Sendable {
     case .ended(let phase):
       guard let start = began.removeValue(forKey: phase) else { return "" }
       return "\(phase.rawValue) done in \(seconds(time - start))\n"
+    case .stage(let name, nil): return "stage \(name): reused\n"
+    case .stage(let name, let reason?):
+      stageBegan = time
+      return "stage \(name): \(reason)\n"
+    case .stageEnded(let name): return "stage \(name) done in \(seconds(time - stageBegan))\n"
     case .note(let text): return "note: \(text)\n"
     case .advanced, .output: return ""
     }

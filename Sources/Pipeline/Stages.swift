@@ -1,0 +1,194 @@
+internal import Assembling
+internal import Content
+internal import Layering
+internal import Model
+
+/// A stage of a root and the work that it is.
+struct PlannedStage: Sendable {
+  enum Work: Sendable {
+    case packages([Lock.Package])
+    case part(CustomisePart)
+  }
+
+  var stage: Stage
+  var work: Work
+}
+
+extension BuildInputs {
+  /// The stages of the root, the lowest first: what seldom changes lies below what often does.
+  ///
+  /// They depend on the inputs alone, and so are the same for a build that finds all of them in the
+  /// store and for one that finds none.
+  func stages() -> [PlannedStage] {
+    let names = lock.stages.isEmpty ? ["packages"] : lock.stages
+    let packages = names.enumerated().compactMap { number, name -> PlannedStage? in
+      let packages = lock.packages.filter { $0.stage == number }
+      if packages.isEmpty { return nil }
+      return PlannedStage(
+        stage: Stage(name: name, inputs: inputs(of: packages, isFirst: number == 0)),
+        work: .packages(packages))
+    }
+    return packages
+      + CustomisePart.all(of: recipe).map { PlannedStage(stage: stage(of: $0), work: .part($0)) }
+  }
+
+  /// What every stage depends on: grows when the program makes other layers of the same inputs.
+  private var common: [StageInput] {
+    [StageInput("the date of the lock", "\(lock.epoch)"), StageInput("the program's way", "1")]
+  }
+
+  private func inputs(of packages: [Lock.Package], isFirst: Bool) -> [StageInput] {
+    var inputs = packages.map {
+      StageInput(
+        "package \($0.name)\($0.architecture == "all" ? "" : ":" + $0.architecture)", $0.version,
+        identity: "\($0.deb.sha256) \($0.isEssential)")
+    }
+    if isFirst {
+      inputs += recipe.users.map {
+        StageInput(
+          "user \($0.name)",
+          identity: text($0.uid, $0.gid, $0.shell, $0.home, $0.comment))
+      }
+    }
+    return inputs + common
+  }
+
+  private func stage(of part: CustomisePart) -> Stage {
+    switch part {
+    case .settings: return Stage(name: "settings", inputs: settings + common)
+    case .archive(let archive):
+      let pin = lock.archives.first { $0.name == archive.name }
+      let input = StageInput(
+        "archive \(archive.name)", pin.map { String($0.file.sha256.hex.prefix(12)) },
+        identity: text(
+          pin?.file.sha256.hex ?? "", archive.strip, archive.into, archive.include, archive.exclude)
+      )
+      return Stage(
+        name: input.name, inputs: [input] + common, ground: .touched(with: [archive.into]))
+    case .wheel(let wheel):
+      let name = String(wheel.package.prefix { $0 != "=" })
+      let pin = lock.wheels.first { wheelName($0.name) == wheelName(name) }
+      let input = StageInput(
+        "wheel \(name)", pin?.version,
+        identity: text(pin?.file.sha256.hex ?? "", sorted(wheel.files), sorted(wheel.links)))
+      return Stage(
+        name: input.name, inputs: [input] + common,
+        ground: .touched(with: Array(wheel.files.values) + Array(wheel.links.keys)))
+    case .chromium(let browser):
+      let pin = lock.archives.first { $0.name == Recipe.Chromium.archive }
+      let input = StageInput(
+        "chromium", recipe.chromiumVersion(lock),
+        identity: text(
+          pin?.file.sha256.hex ?? "", browser.into, browser.program, recipe.base.distribution,
+          recipe.base.suite))
+      return Stage(
+        name: "chromium's place", inputs: [input] + common,
+        ground: .touched(with: [browser.into, "/usr/bin", "/etc/apparmor.d"]))
+    case .tool(let tool):
+      let project = lock.npm.first { $0.package == tool.package }
+      let scripts = (project?.packages ?? []).flatMap(\.scripts)
+      let into = recipe.npm?.into ?? "/"
+      let tarballs = (project?.packages ?? []).map {
+        text(
+          $0.path, $0.name, $0.tarball.sha256.hex, $0.integrity, sorted($0.bin), $0.scripts)
+      }
+      let input = StageInput(
+        "npm \(tool.package)", project?.version,
+        identity: text(
+          into, sorted(recipe.npm?.commands ?? [:]), sorted(project?.commands ?? [:]),
+          sorted(project?.places ?? [:]), tarballs,
+          scripts.isEmpty ? [] : sorted(recipe.npm?.environment ?? [:])))
+      // Install scripts may look at anything.
+      return Stage(
+        name: input.name, inputs: [input] + common,
+        ground: scripts.isEmpty ? .touched(with: [into, "/usr/local/bin"]) : .everything)
+    case .content: return Stage(name: "content", inputs: content + common)
+    case .agents: return Stage(name: "agents", inputs: agents + common)
+    }
+  }
+
+  private var settings: [StageInput] {
+    let image = recipe.image
+    return [
+      StageInput("the image's name", image.name), StageInput("hostname", image.hostname),
+      StageInput("timezone", image.timezone), StageInput("locale", image.locale),
+      StageInput(
+        "what 'install' names", identity: text(recipe.packages.install.map(\.value).sorted())),
+    ] + recipe.users.map { StageInput("user \($0.name)", identity: text($0.home, $0.groups)) }
+  }
+
+  private var content: [StageInput] {
+    var inputs: [StageInput] = []
+    if !recipe.environmentOfTools.isEmpty {
+      inputs.append(
+        StageInput("the tools' environment", identity: text(sorted(recipe.environmentOfTools))))
+    }
+    for file in recipe.files {
+      let name = "file \(file.path)"
+      let what: String =
+        switch file.content {
+        case .text(let content): text("text", content)
+        case .link(let target): text("link", target)
+        case .folder: "folder"
+        case .source: text("source", local.hashes[name]?.hex ?? "")
+        }
+      inputs.append(
+        StageInput(name, identity: text(what, file.mode.map(Int.init) ?? -1, file.owner)))
+    }
+    for unit in recipe.units {
+      let name = "unit \(unit.name)"
+      inputs.append(
+        StageInput(
+          name,
+          identity: text(local.hashes[name]?.hex ?? "", unit.text ?? "", "\(unit.state)")))
+    }
+    for run in recipe.runs {
+      inputs.append(
+        StageInput(
+          "run \(run.name)",
+          identity: text(
+            run.command, sorted(run.environment), run.user, run.directory, run.hasNetwork,
+            recipe.image.hostname)))
+    }
+    return inputs
+  }
+
+  private var agents: [StageInput] {
+    recipe.agents.flatMap { agent -> [StageInput] in
+      let name = "agent \(agent.name)"
+      let unit = local.hashes["unit of agent \(agent.name)"]
+      let files =
+        local.paths[name]?.map { path in
+          StageInput(
+            path.name == "." ? name : "\(name): \(path.name.dropFirst(2))", identity: path.line)
+        } ?? [StageInput(name, identity: local.hashes[name]?.hex ?? "")]
+      return files + [
+        StageInput("unit of agent \(agent.name)", identity: unit?.hex ?? ""),
+        StageInput(
+          "where agent \(agent.name) goes",
+          identity: text(agent.into, agent.unit.map(fileName) ?? "", agent.isEnabled, agent.owner)),
+      ]
+    } + [StageInput("the lock", identity: lockHash.hex)]
+  }
+}
+
+/// Values as one text that tells any two lists of them apart.
+private func text(_ values: Any...) -> String {
+  values.map { value in
+    if let list = value as? [String] { return "\(list)" }
+    return "\(value)".debugDescription
+  }.joined(separator: " ")
+}
+
+private func sorted(_ table: [String: String]) -> [String] {
+  table.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
+}
+
+private func fileName(_ path: String) -> String {
+  path.split(separator: "/").last.map(String.init) ?? path
+}
+
+/// A Python package's name as indices compare it.
+private func wheelName(_ name: String) -> String {
+  name.lowercased().filter { !$0.isWhitespace }.split { "-_.".contains($0) }.joined(separator: "-")
+}

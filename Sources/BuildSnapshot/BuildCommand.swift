@@ -33,6 +33,11 @@ struct BuildCommand: AsyncParsableCommand {
   @Option(name: .long, help: "Threads for unpacking and writing (default: the processors).")
   var jobs: Int?
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Leave out a check; may be given several times.", valueName: "name"))
+  var skipCheck: [String] = []
+
   @Flag(name: .long, help: "Keep the root folder of a failed build for inspection.")
   var keepRoot = false
 
@@ -67,12 +72,13 @@ struct BuildCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let request = BuildRequest(
+    var request = BuildRequest(
       source: recipe.source, store: store.folder, isLocked: locked, isOffline: offline,
       patience: sources.patience, version: wantedVersion, publishes: !noPublish,
       output: output.map(absolute), jobs: jobs,
       keepsRoot: keepRoot, opensShell: debugShell, usesCache: !noCache,
       cacheSize: cacheSize << 30, program: programVersion)
+    request.skippedChecks = Set(skipCheck)
     try enteringNamespace { _ = try request.source.read() }
     let (signing, metrics) = (signing, metrics.map(absolute))
     try await running(common) { [common, request] progress in

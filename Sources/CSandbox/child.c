@@ -1,6 +1,8 @@
 #include "child.h"
 #include <linux/close_range.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -142,5 +144,25 @@ failed:;
 }
 
 char *const *csandbox_environment(void) { return environ; }
+
+int csandbox_terminal(unsigned short rows, unsigned short columns, int ends[2]) {
+  struct winsize size = {.ws_row = rows, .ws_col = columns};
+  char name[64];
+  int ours = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+  if (ours < 0) return -1;
+  int theirs = -1;
+  if (grantpt(ours) == 0 && unlockpt(ours) == 0 && ptsname_r(ours, name, sizeof name) == 0 &&
+      ioctl(ours, TIOCSWINSZ, &size) == 0)
+    theirs = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (theirs < 0) {
+    int number = errno;
+    close(ours);
+    errno = number;
+    return -1;
+  }
+  ends[0] = ours;
+  ends[1] = theirs;
+  return 0;
+}
 
 int csandbox_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }

@@ -4,6 +4,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -82,8 +83,30 @@ static void collect(struct sandbox *box) {
       csandbox_fail(box->report, "take", box->plan->binds[i].source);
 }
 
+/// Makes a file system in memory over the root the new root: what is written goes with it.
+static void turn_overlay(struct sandbox *box) {
+  int report = box->report;
+  const char *root = box->plan->root;
+  // The working folder still names the root when /tmp, below which it may lie, shows something else.
+  if (chdir(root) != 0) csandbox_fail(report, "enter the root", root);
+  if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") != 0)
+    csandbox_fail(report, "mount", "/tmp");
+  static const char *const folders[] = {"/tmp/upper", "/tmp/work", "/tmp/root"};
+  for (size_t i = 0; i < 3; i++)
+    if (mkdir(folders[i], 0755) != 0) csandbox_fail(report, "create", folders[i]);
+  const char *plain = "lowerdir=.,upperdir=/tmp/upper,workdir=/tmp/work";
+  const char *nested = "lowerdir=.,upperdir=/tmp/upper,workdir=/tmp/work,userxattr";
+  // In a namespace of ours the kernel keeps its marks in attributes that users may set.
+  if (mount("overlay", "/tmp/root", "overlay", MS_NOSUID | MS_NODEV, nested) != 0 &&
+      mount("overlay", "/tmp/root", "overlay", MS_NOSUID | MS_NODEV, plain) != 0)
+    csandbox_fail(report, "mount an overlay on", root);
+  if (chdir("/tmp/root") != 0) csandbox_fail(report, "enter the root", root);
+  if (syscall(SYS_pivot_root, ".", ".") != 0) csandbox_fail(report, "pivot to the root", root);
+}
+
 static void turn_root(struct sandbox *box) {
   const char *root = box->plan->root;
+  if (box->plan->has_overlay) return turn_overlay(box);
   if (mount(root, root, NULL, MS_BIND | MS_REC, NULL) != 0)
     csandbox_fail(box->report, "bind the root", root);
   if (remount(root, MS_NOSUID | MS_NODEV) != 0)
@@ -259,6 +282,8 @@ static _Noreturn void command(struct sandbox *box) {
     signal(SIGTTOU, SIG_DFL);
   } else if (setsid() < 0) {
     csandbox_fail(box->report, "start a session", NULL);
+  } else if (plan->has_own_terminal && ioctl(0, TIOCSCTTY, 0) != 0) {
+    csandbox_fail(box->report, "take the terminal", NULL);
   }
   limit(box);
   umask(022);

@@ -23,6 +23,10 @@ struct Collector {
   private(set) var captured: [Tail]
   private let onLine: (@Sendable (String) -> Void)?
   private var splitters = [LineSplitter(), LineSplitter()]
+  /// Where the first stream is a terminal: what is typed in answer to what it shows.
+  var answer: (@Sendable ([UInt8]) -> [UInt8])?
+  /// What is still to be typed.
+  var typed: [UInt8] = []
 
   init(limit: Int, onLine: (@Sendable (String) -> Void)?) {
     captured = [Tail(limit: limit), Tail(limit: limit)]
@@ -50,14 +54,22 @@ struct Collector {
       }
       // Wakes up for a cancelled task, too.
       var wanted = open.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+      if !typed.isEmpty { wanted[0].events |= Int16(POLLOUT) }
       let ready = poll(&wanted, nfds_t(wanted.count), wait(until: deadline))
       guard ready > 0 else {
         if ready == 0 || errno == EINTR { continue }
         throw IsolationFailure.refused(operation: "wait for output", code: errno)
       }
-      for index in open.indices where wanted[index].revents != 0 {
+      if !typed.isEmpty, wanted[0].revents & Int16(POLLOUT) != 0 { type(on: open[0]) }
+      for index in open.indices where wanted[index].revents & ~Int16(POLLOUT) != 0 {
         let count = read(open[index], &buffer, buffer.count)
         if count < 0, errno == EINTR || errno == EAGAIN { continue }
+        // A terminal ends with this error when nobody has it open any more.
+        if count < 0, errno == EIO, answer != nil {
+          open[index] = -1
+          typed = []
+          continue
+        }
         guard count >= 0 else {
           throw IsolationFailure.refused(operation: "read output", code: errno)
         }
@@ -68,8 +80,15 @@ struct Collector {
     return false
   }
 
+  private mutating func type(on terminal: Int32) {
+    let count = typed.withUnsafeBytes { write(terminal, $0.baseAddress, $0.count) }
+    if count > 0 { typed.removeFirst(count) }
+    if count < 0, errno != EINTR, errno != EAGAIN { typed = [] }
+  }
+
   private mutating func take(_ bytes: ArraySlice<UInt8>, _ index: Int) {
     captured[index].add(bytes)
+    if let answer { typed += answer(Array(bytes)) }
     guard let onLine else { return }
     splitters[index].add(bytes) { onLine($0) }
   }

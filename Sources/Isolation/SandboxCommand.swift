@@ -21,6 +21,26 @@ public struct SandboxCommand: Sendable {
   public var keepsErrorsApart: Bool
   /// How many bytes of each stream the result holds at most: the last ones.
   public var captureLimit: Int
+  /// A terminal for the three streams, its size and what answers on it; nil gives pipes.
+  public var terminal: Terminal?
+  /// True leaves the root as it is: what the command writes is thrown away when it ends.
+  public var isThrowAway = false
+
+  /// A terminal that a command runs on.
+  public struct Terminal: Sendable {
+    public var rows: UInt16
+    public var columns: UInt16
+    /// Takes what the command prints, and gives what shall be typed.
+    public var answer: @Sendable ([UInt8]) -> [UInt8]
+
+    public init(
+      rows: UInt16, columns: UInt16, answer: @escaping @Sendable ([UInt8]) -> [UInt8]
+    ) {
+      self.rows = rows
+      self.columns = columns
+      self.answer = answer
+    }
+  }
 
   public init(
     _ arguments: [String], environment: [String: String] = [:], user: SandboxUser = .root,

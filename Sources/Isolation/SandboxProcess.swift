@@ -34,6 +34,19 @@ struct SandboxProcess {
       return (try keep(ends[0], "make a pipe"), try keep(ends[1], "make a pipe"))
     }
     do throws(IsolationFailure) {
+      if let terminal = command.terminal {
+        var ends: [Int32] = [-1, -1]
+        guard csandbox_terminal(terminal.rows, terminal.columns, &ends) == 0 else {
+          throw .refused(operation: "make a terminal", code: errno)
+        }
+        let ours = try keep(ends[0], "make a terminal")
+        let theirs = try keep(ends[1], "make a terminal")
+        let process = try start(
+          command, in: sandbox, streams: (theirs, theirs, theirs), hasTerminal: false)
+        Glibc.close(theirs)
+        return SandboxProcess(
+          name: process.name, pid: process.pid, report: process.report, output: ours, errors: -1)
+      }
       let input = try keep(
         command.input.withUnsafeBytes { csandbox_file_of($0.baseAddress, $0.count) },
         "prepare the input")
@@ -108,6 +121,8 @@ struct SandboxProcess {
     (plan.input, plan.output, plan.errors) = streams
     plan.has_network = command.hasNetwork ? 1 : 0
     plan.has_terminal = hasTerminal ? 1 : 0
+    plan.has_own_terminal = command.terminal == nil ? 0 : 1
+    plan.has_overlay = command.isThrowAway ? 1 : 0
     plan.ignores_sync = command.ignoresSync ? 1 : 0
     var report: Int32 = -1
     let pid = binds.withUnsafeBufferPointer { binds in
@@ -136,6 +151,10 @@ struct SandboxProcess {
       }
     }
     var collector = Collector(limit: command.captureLimit, onLine: onLine)
+    if let terminal = command.terminal {
+      collector.answer = terminal.answer
+      collector.typed = command.input
+    }
     let timedOut = try collector.collect(
       streams: [output, errors], until: command.timeLimit.map { .now + $0 },
       stop: { _ = kill(pid, SIGKILL) })

@@ -14,8 +14,8 @@ extension Maker {
   ///
   /// - Parameter root: the folder that the image was written from.
   func release(
-    _ staging: Staging, _ image: MadeImage, _ facts: ImageFacts, of root: FilePath,
-    in catalog: Catalog
+    _ staging: Staging, _ image: MadeImage, _ facts: ImageFacts, _ checks: [Manifest.Check],
+    of root: FilePath, in catalog: Catalog
   ) throws -> BuildResult {
     let recipe = inputs.recipe
     if let output = request.output { try copySparse(staging.disk, to: output) }
@@ -27,6 +27,7 @@ extension Maker {
     var draft = draftManifest(
       of: inputs, image: image, facts: facts,
       system: try operatingSystem(of: root, recipe.base), program: request.program)
+    draft.checks = checks
     let origins = try PackageFacts(of: root, inputs)
     draft.inputs.packages = draft.inputs.packages.map { origins.complete($0, os: draft.os) }
     if draft.clis.isEmpty { draft.clis = declaredPrograms(of: inputs) }

@@ -41,6 +41,8 @@ public struct BuildRequest: Sendable {
   public var cacheSize: Int
   /// Open a shell in the root when a step fails.
   public var opensShell: Bool
+  /// Names of checks that shall not run.
+  public var skippedChecks: Set<String> = []
   /// The program's own version, for the manifest.
   public var program: String
 

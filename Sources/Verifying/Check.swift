@@ -31,7 +31,7 @@ public struct NotJudged: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 /// How one check ended.
-public struct CheckResult: Sendable, Equatable {
+public struct CheckResult: Sendable, Equatable, Encodable {
   public var name: String
   public var phase: Manifest.Check.Phase
   public var outcome: Manifest.Check.Result

@@ -1,5 +1,5 @@
 /// Something that a check has to say against an image.
-public struct Finding: Sendable, Equatable, CustomStringConvertible {
+public struct Finding: Sendable, Equatable, Encodable, CustomStringConvertible {
   public enum Severity: String, Sendable, Codable, Comparable {
     /// Worth knowing; the image may be published.
     case warning

@@ -1,7 +1,7 @@
 public import Model
 
 /// What all checks of an image had to say.
-public struct Report: Sendable, Equatable {
+public struct Report: Sendable, Equatable, Encodable {
   /// In the order in which they ran.
   public var results: [CheckResult]
 

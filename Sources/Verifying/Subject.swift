@@ -15,6 +15,17 @@ public struct Subject: Sendable {
   public var content: any ContentSource
   /// What one pass over all contents found.
   public var survey: Survey
+  /// What the superblock says; nil where only a tree is judged.
+  public var volume: Volume?
+  /// The tree that the image was made of, and the time that no file of it may be younger than.
+  public var meant: Tree?
+  public var epoch: Int?
+  /// The folder on the host from which the image was made, while it is there.
+  public var root: FilePath?
+  /// The machine that built the image.
+  public var builder: BuildMachine
+  /// Agents by name: the hash that their source has now.
+  public var agentHashes: [String: ContentHash] = [:]
   /// Nil for an image of which nothing is known.
   public var recipe: Recipe?
   /// Findings that the recipe answers for.
@@ -22,13 +33,14 @@ public struct Subject: Sendable {
 
   public init(
     disk: FilePath, files: FileTable, content: any ContentSource, survey: Survey = Survey(),
-    recipe: Recipe? = nil
+    recipe: Recipe? = nil, builder: BuildMachine = BuildMachine()
   ) {
     self.disk = disk
     self.files = files
     self.content = content
     self.survey = survey
     self.recipe = recipe
+    self.builder = builder
     allowed = recipe?.allowances ?? []
   }
 
@@ -52,6 +64,46 @@ public struct Subject: Sendable {
     result.remark = "\(count) allowed by the recipe"
     if kept.isEmpty { result.outcome = .passed }
     return result
+  }
+}
+
+/// What a file system says of itself. Sizes are bytes.
+public struct Volume: Sendable, Equatable {
+  public var blockSize: Int
+  /// Free for an ordinary user.
+  public var free: Int
+  public var freeInodes: Int
+  public var groups: Int
+  /// Groups whose inode tables a kernel would still fill with zeros.
+  public var groupsToZero: Int
+  public var inodeTableSize: Int
+  public var mounts: Int
+  public var needsRecovery: Bool
+
+  public init(
+    blockSize: Int, free: Int, freeInodes: Int, groups: Int, groupsToZero: Int,
+    inodeTableSize: Int, mounts: Int, needsRecovery: Bool
+  ) {
+    self.blockSize = blockSize
+    self.free = free
+    self.freeInodes = freeInodes
+    self.groups = groups
+    self.groupsToZero = groupsToZero
+    self.inodeTableSize = inodeTableSize
+    self.mounts = mounts
+    self.needsRecovery = needsRecovery
+  }
+}
+
+/// Names of the machine that built an image, none of which belongs into it.
+public struct BuildMachine: Sendable, Equatable {
+  public var hostName: String?
+  /// Absolute folders of the build.
+  public var folders: [String]
+
+  public init(hostName: String? = nil, folders: [String] = []) {
+    self.hostName = hostName
+    self.folders = folders
   }
 }
 

@@ -5,12 +5,15 @@ public struct Survey: Sendable, Equatable {
     public var node: Int
     /// Which of the patterns, by its place in the list.
     public var pattern: Int
-    /// Bytes from there on, for a closer look.
+    /// How many bytes of `context` come before the match.
+    public var lead: Int
+    /// The bytes around it, for a closer look.
     public var context: [UInt8]
 
-    public init(node: Int, pattern: Int, context: [UInt8]) {
+    public init(node: Int, pattern: Int, lead: Int, context: [UInt8]) {
       self.node = node
       self.pattern = pattern
+      self.lead = lead
       self.context = context
     }
   }

@@ -86,6 +86,10 @@ struct csandbox_plan {
   size_t resolver_length;
   /// Nonzero: 0 is the caller's terminal, and the command gets its foreground.
   int has_terminal;
+  /// Nonzero: 0 is a terminal of its own, which becomes the command's controlling one.
+  int has_own_terminal;
+  /// Nonzero: what the command writes to the root is thrown away when it ends.
+  int has_overlay;
   /// Nonzero: fsync and its kin do nothing.
   int ignores_sync;
 };
@@ -114,6 +118,10 @@ int csandbox_wait(pid_t pid);
 
 /// The environment of this process: `NAME=value` entries that end with NULL.
 char *const *csandbox_environment(void);
+
+/// A new terminal of this size: our side, which does not block, and the one for a program. Returns 0,
+/// or -1 with errno.
+int csandbox_terminal(unsigned short rows, unsigned short columns, int ends[2]);
 
 /// A pipe that children do not inherit: its reading and its writing end. Returns 0, or -1 with errno.
 int csandbox_pipe(int ends[2]);

@@ -1,0 +1,86 @@
+internal import Imaging
+internal import Model
+internal import SystemPackage
+internal import Verifying
+
+/// Reads an image back and has it judged: glue between `Imaging`, which reads, and `Verifying`.
+struct ImageJudge: Sendable {
+  var disk: FilePath
+  var recipe: Recipe?
+  var jobs: Int
+  /// Names of checks to leave out.
+  var skipping: Set<String> = []
+  /// Where what tests and machines print is kept.
+  var evidence: FilePath
+
+  /// Runs the checks of the image itself, and the tests in its tree where there is a root folder.
+  ///
+  /// - Parameters:
+  ///   - root: the folder that the image was made of; nil when there is none.
+  ///   - meant: the tree that the image was made of.
+  func results(
+    root: FilePath? = nil, meant: Tree? = nil, epoch: Int? = nil,
+    agentHashes: [String: ContentHash] = [:], builder: BuildMachine = BuildMachine(),
+    onResult: (CheckResult) -> Void = { _ in }
+  ) throws -> [CheckResult] {
+    var read: (image: ImageContents, survey: Survey)?
+    let reading = try CheckResult.timed("read", .image) {
+      let image = try readImage(at: disk)
+      let collector = HitCollector(surveyPatterns(builder))
+      let differing = try survey(
+        image, against: meant, jobs: jobs, overlap: HitCollector.overlap,
+        scan: { collector.scan($0, $1) })
+      read = (
+        image,
+        Survey(hits: collector.all, differing: differing, isCompared: meant != nil)
+      )
+      return ([], "\(image.tree.entries.count) names")
+    }
+    onResult(reading)
+    guard let (image, survey) = read else {
+      // The system's own judge may know more of what is wrong.
+      let subject = Subject(disk: disk, files: FileTable(.empty), content: NoContent())
+      return [reading] + (try run([imageChecks[0]], on: subject, onResult: onResult))
+    }
+    var subject = Subject(
+      disk: disk, files: FileTable(image.tree), content: ReadContents(image: image), survey: survey,
+      recipe: recipe,
+      builder: builder)
+    subject.volume = Volume(image.facts)
+    subject.meant = meant
+    subject.epoch = epoch
+    subject.root = root
+    subject.agentHashes = agentHashes
+    return [reading] + (try run(imageChecks, on: subject, skipping: skipping, onResult: onResult))
+  }
+}
+
+/// The contents of an image that was read.
+private struct ReadContents: ContentSource {
+  let image: ImageContents
+  func bytes(of node: Int, limit: Int) throws -> [UInt8] {
+    try image.start(of: node, limit: limit)
+  }
+}
+
+/// Stands in for an image that cannot be read.
+private struct NoContent: ContentSource {
+  func bytes(of node: Int, limit: Int) -> [UInt8] { [] }
+}
+
+extension Tree {
+  /// A root and nothing in it.
+  static let empty = Tree(
+    entries: [Entry(path: [], node: 0)], nodes: [Node(kind: .directory, mode: 0o755)])
+}
+
+extension Volume {
+  init(_ facts: VolumeFacts) {
+    self.init(
+      blockSize: facts.blockSize,
+      free: Int(max(0, facts.freeBlocks - facts.reservedBlocks)) * facts.blockSize,
+      freeInodes: facts.freeInodes, groups: facts.groups, groupsToZero: facts.groupsToZero,
+      inodeTableSize: facts.inodeCount / max(1, facts.groups) * facts.inodeSize,
+      mounts: facts.mounts, needsRecovery: facts.needsRecovery)
+  }
+}

@@ -1,0 +1,66 @@
+internal import Content
+internal import Imaging
+internal import Isolation
+internal import Model
+internal import Publishing
+internal import SystemPackage
+internal import Verifying
+
+#if canImport(Glibc)
+  internal import Glibc
+#endif
+
+extension Maker {
+  /// Judges a finished image by every check that the recipe asks for.
+  ///
+  /// - Returns: what manifests say of it.
+  /// - Throws: `CheckFailure` when one of them failed; the evidence then lies in the store's `runs`.
+  func check(_ disk: FilePath, root: FilePath) async throws -> [Manifest.Check] {
+    let recipe = inputs.recipe
+    let run = try RunFolder(of: recipe.image.name, in: request.store)
+    events(.began(.check, total: nil, unit: .items))
+    var done = 0
+    let judge = ImageJudge(
+      disk: disk, recipe: recipe, jobs: request.jobs ?? processors, skipping: request.skippedChecks,
+      evidence: run.path)
+    let sink = events
+    var report = Report()
+    report.results = try judge.results(
+      root: root, meant: try scanTree(of: root), epoch: inputs.lock.epoch,
+      agentHashes: agentHashes, builder: builder(root: root)
+    ) { result in
+      done += 1
+      sink(.advanced(.check, done: done, subject: result.name))
+    }
+    let sandbox = Sandbox(root: root, hostname: recipe.image.hostname)
+    report.results += try runTreeTests(
+      of: recipe, in: sandbox,
+      onOutput: { try run.keep($1, of: $0) },
+      onResult: { sink(.advanced(.check, done: done, subject: $0.name)) })
+    events(.ended(.check))
+    try run.write(report)
+    for finding in report.findings where finding.severity == .warning {
+      events(.note("\(finding)"))
+    }
+    guard !report.hasFailed else { throw CheckFailure(report: report, evidence: run.path.string) }
+    return report.manifestChecks
+  }
+
+  private var agentHashes: [String: ContentHash] {
+    inputs.recipe.agents.reduce(into: [:]) { hashes, agent in
+      hashes[agent.name] = inputs.local.hashes["agent \(agent.name)"]
+    }
+  }
+
+  private func builder(root: FilePath) -> BuildMachine {
+    BuildMachine(hostName: hostName(), folders: [root.removingLastComponent().string])
+  }
+}
+
+/// The name of this machine.
+func hostName() -> String? {
+  var buffer = [CChar](repeating: 0, count: 256)
+  guard gethostname(&buffer, buffer.count - 1) == 0 else { return nil }
+  let end = buffer.firstIndex(of: 0) ?? buffer.endIndex
+  return String(decoding: buffer[..<end].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}

@@ -1,0 +1,95 @@
+internal import Synchronization
+
+/// Finds many short texts in a stream of bytes at once, skipping most of it.
+///
+/// Wu and Manber's search with blocks of two bytes: a table says for each pair of bytes how far ahead
+/// the next match can end at the earliest.
+public struct PatternScanner: Sendable {
+  public let patterns: [[UInt8]]
+  private let shortest: Int
+  private let shifts: [UInt8]
+  /// Patterns by the pair of bytes at `shortest - 2`.
+  private let candidates: [UInt16: [Int]]
+
+  /// - Parameter patterns: of at least four bytes each.
+  public init(_ patterns: [[UInt8]]) {
+    self.patterns = patterns
+    let shortest = patterns.map(\.count).min() ?? 4
+    precondition(shortest >= 4, "a pattern is four bytes or longer")
+    self.shortest = shortest
+    var shifts = [UInt8](repeating: UInt8(clamping: shortest - 1), count: 65536)
+    var candidates: [UInt16: [Int]] = [:]
+    for (index, pattern) in patterns.enumerated() {
+      for place in 0..<(shortest - 1) {
+        let pair = UInt16(pattern[place]) | UInt16(pattern[place + 1]) << 8
+        shifts[Int(pair)] = min(shifts[Int(pair)], UInt8(clamping: shortest - 2 - place))
+        if place == shortest - 2 { candidates[pair, default: []].append(index) }
+      }
+    }
+    self.shifts = shifts
+    self.candidates = candidates
+  }
+
+  /// Calls `body` with each match: the pattern's place in the list and the offset of its first byte.
+  public func scan(_ bytes: UnsafeRawBufferPointer, _ body: (Int, Int) -> Void) {
+    guard bytes.count >= shortest, !patterns.isEmpty else { return }
+    shifts.withUnsafeBufferPointer { shifts in
+      var at = shortest - 2
+      let end = bytes.count - 1
+      while at < end {
+        let pair = bytes.loadUnaligned(fromByteOffset: at, as: UInt16.self).littleEndian
+        let shift = shifts[Int(pair)]
+        if shift > 0 {
+          at += Int(shift)
+          continue
+        }
+        let start = at - (shortest - 2)
+        for index in candidates[pair] ?? [] where matches(bytes, start, patterns[index]) {
+          body(index, start)
+        }
+        at += 1
+      }
+    }
+  }
+
+  private func matches(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ pattern: [UInt8]) -> Bool {
+    guard start + pattern.count <= bytes.count else { return false }
+    for (place, byte) in pattern.enumerated() where bytes[start + place] != byte { return false }
+    return true
+  }
+}
+
+/// Collects what a scanner finds in the files of an image, from several threads.
+public final class HitCollector: Sendable {
+  /// How much of a file's text around a match is kept.
+  static let before = 16
+  static let after = 240
+  /// Parts of a file that are scanned apart overlap by so much, so that nothing at an edge is missed.
+  public static let overlap = before + after
+
+  private let scanner: PatternScanner
+  private let hits = Mutex<[Survey.Hit]>([])
+  /// A file of nothing but matches is judged by the first of them.
+  private static let mostHits = 10_000
+
+  public init(_ patterns: [[UInt8]]) { scanner = PatternScanner(patterns) }
+
+  public func scan(_ node: Int, _ bytes: UnsafeRawBufferPointer) {
+    scanner.scan(bytes) { pattern, at in
+      let start = max(0, at - Self.before)
+      let hit = Survey.Hit(
+        node: node, pattern: pattern, lead: at - start,
+        context: Array(bytes[start..<min(at + Self.after, bytes.count)]))
+      hits.withLock { if $0.count < Self.mostHits { $0.append(hit) } }
+    }
+  }
+
+  /// Everything that was found, sorted.
+  public var all: [Survey.Hit] {
+    hits.withLock { $0 }.sorted {
+      ($0.node, $0.pattern) < ($1.node, $1.pattern)
+        || ($0.node, $0.pattern) == ($1.node, $1.pattern)
+          && $0.context.lexicographicallyPrecedes($1.context)
+    }
+  }
+}

@@ -124,7 +124,7 @@ let package = Package(
     .executableTarget(
       name: "BuildSnapshot",
       dependencies: [
-        "Pipeline", "Publishing",
+        "Pipeline", "Publishing", "Verifying",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: ours),

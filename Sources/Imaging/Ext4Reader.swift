@@ -169,7 +169,22 @@ struct Ext4Reader: ~Copyable {
         }, pointer)
     }
     try check(code, "read the attributes of")
-    return xattrs.sorted { $0.name.lexicographicallyPrecedes($1.name) }
+    return xattrs.map(withKernelsIDs).sorted { $0.name.lexicographicallyPrecedes($1.name) }
+  }
+
+  /// ACLs as the kernel shows them: entries that are for nobody in particular have the id -1, where
+  /// libext2fs gives 0.
+  private func withKernelsIDs(_ xattr: Tree.Xattr) -> Tree.Xattr {
+    guard String(decoding: xattr.name, as: UTF8.self).hasPrefix("system.posix_acl_") else {
+      return xattr
+    }
+    var xattr = xattr
+    let (user, group): (UInt8, UInt8) = (2, 8)
+    for at in stride(from: 4, to: xattr.value.count - 7, by: 8)
+    where xattr.value[at] != user && xattr.value[at] != group {
+      for place in 4..<8 { xattr.value[at + place] = 0xFF }
+    }
+    return xattr
   }
 
   private func check(_ code: errcode_t, _ operation: String) throws(ImagingFailure) {

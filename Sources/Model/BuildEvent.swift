@@ -19,7 +19,7 @@ public enum BuildEvent: Sendable, Equatable {
   /// A step of the job, in the order in which steps run.
   public enum Phase: String, Sendable, Codable, CaseIterable {
     case read, resolve, compile, fetch, unpack, configure, customise, normalise, image, hash,
-      publish
+      check, publish
   }
 }
 

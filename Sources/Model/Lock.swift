@@ -25,12 +25,15 @@ public struct Lock: Sendable, Equatable, Codable {
   public var wheels: [Wheel]
   /// Sorted by name.
   public var npm: [NPMProject]
+  /// A kernel and what goes with it, to boot the image with when it is judged; never part of it.
+  /// Sorted like `packages`.
+  public var boot: [Package]
 
   public init(
     schema: Int = Lock.currentSchema, recipe: ContentHash, epoch: Int,
     environment: [String: String] = [:], repositories: [Repository] = [],
     packages: [Package] = [], stages: [String] = [], archives: [Archive] = [], wheels: [Wheel] = [],
-    npm: [NPMProject] = []
+    npm: [NPMProject] = [], boot: [Package] = []
   ) {
     self.schema = schema
     self.recipe = recipe
@@ -42,6 +45,7 @@ public struct Lock: Sendable, Equatable, Codable {
     self.archives = archives
     self.wheels = wheels
     self.npm = npm
+    self.boot = boot
   }
 }
 
@@ -152,7 +156,7 @@ extension Lock {
 extension Lock {
   /// The files that a build needs of it.
   public var files: [Blob] {
-    packages.map(\.deb) + archives.map(\.file) + wheels.map(\.file)
+    (packages + boot).map(\.deb) + archives.map(\.file) + wheels.map(\.file)
       + npm.flatMap(\.packages).map(\.tarball)
   }
 }

@@ -37,6 +37,11 @@ extension Maker {
       of: recipe, in: sandbox,
       onOutput: { try run.keep($1, of: $0) },
       onResult: { sink(.advanced(.check, done: done, subject: $0.name)) })
+    if !report.hasFailed, !request.skippedChecks.contains("boot") {
+      report.results += try bootResults(
+        of: disk, recipe, inputs.lock, from: blobs, store: request.store, evidence: run.path,
+        events: events, onResult: { sink(.advanced(.check, done: done, subject: $0.name)) })
+    }
     events(.ended(.check))
     try run.write(report)
     for finding in report.findings where finding.severity == .warning {

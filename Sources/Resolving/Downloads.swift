@@ -33,9 +33,10 @@ extension Resolver {
   private func packageDownloads(
     of lock: Lock, for recipe: Recipe, in folder: FilePath
   ) async throws -> [Download] {
-    guard !lock.packages.isEmpty else { return [] }
+    let packages = lock.packages + lock.boot
+    guard !packages.isEmpty else { return [] }
     let pockets = try await candidates(for: recipe.base, host: host, scratch: folder)
-    return try lock.packages.map { package in
+    return try packages.map { package in
       guard let candidates = pockets.first(where: { $0.first?.id == package.repository }) else {
         throw stale(recipe, "repository", package.repository)
       }

@@ -33,12 +33,14 @@ extension Lock {
       archives: reader.elements(root, "archives", sortedBy: ["name"], reader.archive),
       wheels: reader.elements(root, "wheels", sortedBy: ["name"], reader.wheel),
       npm: root["npm"] == nil
-        ? [] : reader.elements(root, "npm", sortedBy: ["name"], reader.project))
+        ? [] : reader.elements(root, "npm", sortedBy: ["name"], reader.project),
+      boot: root["boot"] == nil
+        ? [] : reader.elements(root, "boot", sortedBy: ["name", "architecture"], reader.package))
     reader.only(
       root,
       [
         "schema", "recipe", "epoch", "environment", "repositories", "packages", "archives",
-        "wheels", "npm", "stages",
+        "wheels", "npm", "stages", "boot",
       ])
     let ids = Set(repositories.map(\.id))
     for (package, node) in zip(packages, root["packages"]?.array ?? [])

@@ -12,7 +12,11 @@ extension Lock {
           ($0.depends.isEmpty ? [] : [("depends", array($0.depends.map(quoted)))])
             + [("file", $0.file.json), ("name", quoted($0.name))]
         }
-      ),
+      )
+    ]
+    // So with what boots an image.
+    if !boot.isEmpty { members.append(("boot", list(boot) { $0.members(isStaged: false) })) }
+    members += [
       (
         "environment",
         object(environment.sorted { $0.key < $1.key }.map { ($0.key, quoted($0.value)) })

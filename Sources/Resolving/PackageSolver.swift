@@ -84,6 +84,30 @@ struct PackageSolver: Sendable {
     return PackageSolution(packages: packages, stages: stages.names)
   }
 
+  /// What boots the image when it is judged: the distribution's kernel for clouds with its modules, and
+  /// a static busybox; empty where the recipe does not boot, brings a kernel, or the distribution has
+  /// none.
+  func bootPackages(
+    beside solution: [SolvedPackage], keeping old: [Lock.Package]
+  ) async throws -> [SolvedPackage] {
+    guard let boot = recipe.boot, boot.kernel == nil || boot.initrd == nil else { return [] }
+    let architecture = recipe.base.architecture
+    let kernels = ["linux-image-cloud-\(architecture)", "linux-image-kvm", "linux-image-virtual"]
+    guard let kernel = kernels.first(where: catalog.has), catalog.has("busybox-static") else {
+      return []
+    }
+    let stanzas = solution.compactMap { solved in
+      find(solved.package).map { $0.0.index.stanza(of: $0.1) }
+    }
+    let pins = Dictionary(old.map { ($0.name, $0.version) }) { first, _ in first }
+    return try await install([kernel, "busybox-static"], stanzas: stanzas, pins: pins)
+      .map { package($0) }.filter { solved in
+        let name = solved.package.name
+        return name == "busybox-static" || name.hasPrefix("linux-image-")
+          || name.hasPrefix("linux-modules-")
+      }.sorted { $0.package.name < $1.package.name }
+  }
+
   /// Versions to pin: as locked, but for what moves and what that forces.
   ///
   /// Locked packages count as installed, so apt upgrades those that are named and no others

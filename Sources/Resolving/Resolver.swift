@@ -61,7 +61,7 @@ public struct Resolver: Sendable {
       let isKept = { (name: String) in update != .all && !names.contains(name) }
       let archives = try await lockArchives(
         recipe, old: (old?.archives ?? []).filter { isKept($0.name) })
-      let (repositories, packages, stages) = try await packages(
+      let (repositories, packages, stages, boot) = try await packages(
         of: recipe, needs: archives.flatMap(\.depends).uniqued, old: update == .all ? nil : old,
         dates: old, moving: names, in: folder)
       let wheels = try await lockWheels(
@@ -72,7 +72,7 @@ public struct Resolver: Sendable {
       let lock = Lock(
         recipe: recipe.digest, epoch: epoch(of: repositories, packages, old: old),
         environment: recipe.environment, repositories: repositories, packages: packages,
-        stages: stages, archives: archives, wheels: wheels, npm: npm)
+        stages: stages, archives: archives, wheels: wheels, npm: npm, boot: boot)
       try checkPuppeteer(recipe, lock)
       return lock
     }
@@ -118,7 +118,9 @@ public struct Resolver: Sendable {
   private func packages(
     of recipe: Recipe, needs: [String], old: Lock?, dates: Lock?, moving names: Set<String>,
     in folder: FilePath
-  ) async throws -> ([Lock.Repository], [Lock.Package], stages: [String]) {
+  ) async throws -> (
+    [Lock.Repository], [Lock.Package], stages: [String], boot: [Lock.Package]
+  ) {
     events(.began(.resolve, total: nil, unit: .items))
     let reader = RepositoryReader(
       base: recipe.base, store: store, transport: transport, scratch: folder, now: now,
@@ -157,13 +159,16 @@ public struct Resolver: Sendable {
     let solver = try PackageSolver(
       recipe, needs: needs, sources: sources, folder: folder.appending("apt"))
     let solution = try await solver.solve(keeping: old?.packages ?? [], moving: names)
-    let used = Set(solution.packages.map { blobs[$0.source] })
+    let boot = try await solver.bootPackages(
+      beside: solution.packages, keeping: old?.boot ?? [])
+    let used = Set((solution.packages + boot).map { blobs[$0.source] })
     for index in repositories.indices {
       repositories[index].earlier.removeAll { !used.contains($0) }
     }
     events(.ended(.resolve))
     return (
-      repositories.sorted { $0.id < $1.id }, solution.packages.map(\.package), solution.stages
+      repositories.sorted { $0.id < $1.id }, solution.packages.map(\.package), solution.stages,
+      boot.map(\.package)
     )
   }
 

@@ -172,21 +172,6 @@ struct Ext4Reader: ~Copyable {
     return xattrs.map(withKernelsIDs).sorted { $0.name.lexicographicallyPrecedes($1.name) }
   }
 
-  /// ACLs as the kernel shows them: entries that are for nobody in particular have the id -1, where
-  /// libext2fs gives 0.
-  private func withKernelsIDs(_ xattr: Tree.Xattr) -> Tree.Xattr {
-    guard String(decoding: xattr.name, as: UTF8.self).hasPrefix("system.posix_acl_") else {
-      return xattr
-    }
-    var xattr = xattr
-    let (user, group): (UInt8, UInt8) = (2, 8)
-    for at in stride(from: 4, to: xattr.value.count - 7, by: 8)
-    where xattr.value[at] != user && xattr.value[at] != group {
-      for place in 4..<8 { xattr.value[at + place] = 0xFF }
-    }
-    return xattr
-  }
-
   private func check(_ code: errcode_t, _ operation: String) throws(ImagingFailure) {
     guard code != 0 else { return }
     throw .cannotRead(path: path, operation: operation, reason: text(of: code))
@@ -218,3 +203,18 @@ public struct VolumeFacts: Sendable, Equatable {
 }
 
 private func text(of code: errcode_t) -> String { String(cString: error_message(code)) }
+
+/// ACLs as the kernel shows them: entries that are for nobody in particular have the id -1, where
+/// libext2fs gives 0.
+private func withKernelsIDs(_ xattr: Tree.Xattr) -> Tree.Xattr {
+  guard String(decoding: xattr.name, as: UTF8.self).hasPrefix("system.posix_acl_") else {
+    return xattr
+  }
+  var xattr = xattr
+  let (user, group): (UInt8, UInt8) = (2, 8)
+  for at in stride(from: 4, to: xattr.value.count - 7, by: 8)
+  where xattr.value[at] != user && xattr.value[at] != group {
+    for place in 4..<8 { xattr.value[at + place] = 0xFF }
+  }
+  return xattr
+}

@@ -101,7 +101,7 @@ extension Recipe {
       driver: Driver = .qemu, commandLine: String = Boot.usualCommandLine, memory: Int = 2 << 30,
       processor: String = "x86-64-v2", kernel: String? = nil, initrd: String? = nil,
       ready: String = "multi-user.target", health: [String] = [], display: Int? = nil,
-      show: [String] = [], showUser: String = "root", clones: Bool = true, timeout: Int = 120,
+      show: [String] = [], showUser: String = "root", clones: Bool = true, timeout: Int = 300,
       growth: Int = 8 << 20, position: SourcePosition
     ) {
       self.driver = driver

@@ -153,7 +153,8 @@ struct ImageCheckTests {
     var recipe = sampleRecipe()
     recipe.agents = [
       Recipe.Agent(
-        name: "server", source: "agents/server", into: "/opt/agent", position: recipe.image.position
+        name: "server", source: .path("agents/server"), into: "/opt/agent",
+        position: recipe.image.position
       )
     ]
     var subject = try image.subject(recipe: recipe)

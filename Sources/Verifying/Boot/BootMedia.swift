@@ -24,7 +24,7 @@ public struct BootMedia: Sendable {
   /// What an initrd loads, in an order in which each finds what it needs; one that is missing is
   /// built into the kernel.
   public static let moduleOrder = [
-    "failover", "net_failover", "virtio", "virtio_ring", "virtio_pci_legacy_dev",
+    "failover", "net_failover", "virtio_ring", "virtio", "virtio_pci_legacy_dev",
     "virtio_pci_modern_dev", "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net",
     "virtio_console", "rng-core", "virtio-rng", "crc16", "mbcache", "jbd2", "crc32c-intel", "ext4",
   ]
@@ -52,7 +52,9 @@ public struct BootMedia: Sendable {
     $B mount -t proc proc /proc
     $B mount -t sysfs sysfs /sys
     $B mount -t devtmpfs devtmpfs /dev
-    for m in /modules/*.ko; do $B insmod $m; done
+    for pass in 1 2; do
+      for m in /modules/*.ko; do [ -f $m ] && $B insmod $m 2>/dev/null && $B rm $m; done
+    done
     root=/dev/vda; how=ro
     for word in $($B cat /proc/cmdline); do
       case $word in root=*) root=${word#root=};; rw) how=rw;; esac

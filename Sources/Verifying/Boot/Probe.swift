@@ -38,7 +38,7 @@ struct Probe: Sendable {
   static func mark(_ index: Int) -> String { "golden-end-\(index)." }
 
   private var script: String {
-    var lines = [Self.prologue.replacing("READY", with: boot.ready)]
+    var lines = [Self.prologue.replacing("@UNIT@", with: boot.ready)]
     if let display = boot.display {
       lines.append("$B nc -ll -p 15900 -e $B nc 127.0.0.1 \(display) &")
     }
@@ -63,11 +63,10 @@ struct Probe: Sendable {
           ? ["TERM": "xterm-256color"].merging(test.environment) { $1 } : test.environment)
     if test.hasTerminal {
       return """
-        $B stty -F /dev/hvc0 sane rows 50 cols 200
         $B chown \(quoted(test.user)) /dev/hvc0
         say GOLDEN-BEGIN \(index)
         begin=$(now)
-        $B setsid -c \(words) < /dev/hvc0 > /dev/hvc0 2>&1
+        $B setsid -c $B sh -c '$0 stty sane rows 50 cols 200; exec "$@"' $B \(words) < /dev/hvc0 > /dev/hvc0 2>&1
         rc=$?
         printf '\\r\\n\(Self.mark(index))' > /dev/hvc0
         say "GOLDEN-CHECK \(index) $rc $begin $(now) -"
@@ -91,7 +90,7 @@ struct Probe: Sendable {
     ].merging(environment) { $1 }
     let become =
       user == "root"
-      ? [] : ["setpriv", "--reuid=\(user)", "--regid=\(user)", "--init-groups", "--"]
+      ? [] : ["/usr/bin/setpriv", "--reuid=\(user)", "--regid=\(user)", "--init-groups", "--"]
     let all =
       become + ["/usr/bin/env", "-i"]
       + fixed.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
@@ -113,7 +112,7 @@ struct Probe: Sendable {
     exec 3> $port
     say() { echo "$*" >&3; }
     now() { read up rest < /proc/uptime; echo $up; }
-    while ! systemctl is-active --quiet READY; do $B usleep 200000; done
+    while ! systemctl is-active --quiet @UNIT@; do $B usleep 200000; done
     ready=$(now)
     n=0
     while [ -n "$(systemctl list-jobs --no-legend 2>/dev/null | $B grep -v golden-verify)" ] && [ $n -lt 100 ]; do

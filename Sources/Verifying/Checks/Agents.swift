@@ -11,32 +11,38 @@ struct AgentsCheck: Check {
     }
     return try agents.compactMap { agent in
       guard let wanted = subject.agentHashes[agent.name] else { return nil }
-      var path = agent.into
-      if path.hasSuffix("/"), let name = agent.source.split(separator: "/").last,
-        case .directory? = subject.files.resolve(path).map({
-          subject.files.tree.nodes[$0.node].kind
-        }),
-        subject.files.resolve(path + name) != nil, !agent.isFolder
-      {
-        path += name
-      }
+      let path = place(of: agent, in: subject)
       guard let found = subject.files.resolve(path) else {
         return finding(agent.into, "agent '\(agent.name)' is not in the image")
       }
-      let hash = try hash(of: found.path, in: subject)
+      let hash = try hash(of: found, in: subject, isProduct: agent.isProduct)
       guard hash != wanted else { return nil }
       return finding(
         shown(found.path),
-        "agent '\(agent.name)' is stale: the image has \(hash.hex.prefix(12)), its source "
-          + "'\(agent.source)' is \(wanted.hex.prefix(12)) now",
+        "agent '\(agent.name)' is stale: the image has \(hash.hex.prefix(12)), "
+          + "\(agent.sourceName) is \(wanted.hex.prefix(12)) now",
         hint: "build again")
     }
   }
 
-  /// The hash of a file or folder of the image, by the rule for local inputs.
-  private func hash(of path: [UInt8], in subject: Subject) throws -> ContentHash {
+  /// Where an agent is: in its folder, or under the name of the one file that it is.
+  private func place(of agent: Recipe.Agent, in subject: Subject) -> String {
+    guard agent.into.hasSuffix("/"), let name = agent.fileName,
+      let found = subject.files.resolve(agent.into + name),
+      case .file = subject.files.tree.nodes[found.node].kind
+    else { return agent.into }
+    return agent.into + name
+  }
+
+  /// The hash by the rule for local inputs: of a compiled program its bytes, else of what lies there.
+  private func hash(
+    of found: (node: Int, path: [UInt8]), in subject: Subject, isProduct: Bool
+  ) throws -> ContentHash {
+    if isProduct {
+      return ContentHash(of: try subject.content.bytes(of: found.node, limit: Int.max))
+    }
     var lines: [String] = []
-    try describe(path, as: ".", in: subject, into: &lines)
+    try describe(found.path, as: ".", in: subject, into: &lines)
     return ContentHash(of: lines.joined(separator: "\n"))
   }
 
@@ -67,6 +73,22 @@ struct AgentsCheck: Check {
 }
 
 extension Recipe.Agent {
-  /// Whether the source is a folder, as far as its place in the image tells.
-  fileprivate var isFolder: Bool { source.hasSuffix("/") }
+  fileprivate var isProduct: Bool {
+    if case .product = source { true } else { false }
+  }
+
+  /// The last part of the source's name.
+  fileprivate var fileName: String? {
+    switch source {
+    case .path(let path): path.split(separator: "/").last.map(String.init)
+    case .product(let product, package: _): product
+    }
+  }
+
+  fileprivate var sourceName: String {
+    switch source {
+    case .path(let path): "its source '\(path)'"
+    case .product(let product, let package): "the product '\(product)' of '\(package)'"
+    }
+  }
 }

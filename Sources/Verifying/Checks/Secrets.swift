@@ -13,7 +13,9 @@ struct SecretsCheck: Check {
       let before = hit.lead > 0 ? hit.context[hit.lead - 1] : 0
       guard !isLetterOrDigit(before), form.isSecret(rest) else { continue }
       // Libraries have keys to test themselves with: a key of someone's lies in a file that is read.
-      if hit.pattern == 0, try subject.content.bytes(of: hit.node, limit: 4) == ELF.magic { continue }
+      if hit.pattern == 0, try subject.content.bytes(of: hit.node, limit: 4) == ELF.magic {
+        continue
+      }
       let path = paths[hit.node]
       guard told.insert("\(path) \(form.name)").inserted else { continue }
       findings.append(

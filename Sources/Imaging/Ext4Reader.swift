@@ -204,17 +204,27 @@ public struct VolumeFacts: Sendable, Equatable {
 
 private func text(of code: errcode_t) -> String { String(cString: error_message(code)) }
 
-/// ACLs as the kernel shows them: entries that are for nobody in particular have the id -1, where
-/// libext2fs gives 0.
+/// ACLs as the kernel shows them, from the short form on the disk: there entries that are for nobody
+/// in particular have no id. Source: the kernel's `fs/ext4/acl.h`.
 private func withKernelsIDs(_ xattr: Tree.Xattr) -> Tree.Xattr {
-  guard String(decoding: xattr.name, as: UTF8.self).hasPrefix("system.posix_acl_") else {
-    return xattr
-  }
-  var xattr = xattr
+  guard String(decoding: xattr.name, as: UTF8.self).hasPrefix("system.posix_acl_"),
+    xattr.value.count >= 4
+  else { return xattr }
+  let isShort = xattr.value[0] == 1
   let (user, group): (UInt8, UInt8) = (2, 8)
-  for at in stride(from: 4, to: xattr.value.count - 7, by: 8)
-  where xattr.value[at] != user && xattr.value[at] != group {
-    for place in 4..<8 { xattr.value[at + place] = 0xFF }
+  var value: [UInt8] = [2, 0, 0, 0]
+  var at = 4
+  while at + 4 <= xattr.value.count {
+    let hasID = xattr.value[at] == user || xattr.value[at] == group
+    value += xattr.value[at..<(at + 4)]
+    at += 4
+    if hasID || !isShort {
+      guard at + 4 <= xattr.value.count else { return xattr }
+      value += hasID ? Array(xattr.value[at..<(at + 4)]) : [0xFF, 0xFF, 0xFF, 0xFF]
+      at += 4
+    } else {
+      value += [0xFF, 0xFF, 0xFF, 0xFF]
+    }
   }
-  return xattr
+  return Tree.Xattr(name: xattr.name, value: value)
 }

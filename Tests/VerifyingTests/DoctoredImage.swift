@@ -12,6 +12,11 @@ struct DoctoredImage {
   let disk: FilePath
   var tree: Tree
 
+  /// Owner, group, group 4, mask and others, as the kernel shows it.
+  private static let accessList: [UInt8] =
+    [2, 0, 0, 0, 1, 0, 7, 0, 255, 255, 255, 255, 4, 0, 5, 0, 255, 255, 255, 255]
+    + [8, 0, 5, 0, 4, 0, 0, 0, 16, 0, 5, 0, 255, 255, 255, 255, 32, 0, 5, 0, 255, 255, 255, 255]
+
   /// A tree in which every check finds nothing.
   static let sound: [String: Tree.Node] = [
     "etc": directory(), "etc/machine-id": file(""),
@@ -29,6 +34,12 @@ struct DoctoredImage {
     "opt/agent/run": file("#!/bin/sh\necho 1\n", mode: 0o755),
     "var": directory(), "var/lib": directory(), "var/lib/dpkg": directory(),
     "var/lib/dpkg/info": directory(),
+    "var/log": Tree.Node(
+      kind: .directory, mode: 0o755, modified: Tree.Time(seconds: Int64(epoch)),
+      xattrs: [
+        Tree.Xattr(name: Array("system.posix_acl_default".utf8), value: accessList),
+        Tree.Xattr(name: Array("user.note".utf8), value: [1, 2, 3]),
+      ]),
     "var/lib/dpkg/status": file(
       "Package: hello\nStatus: install ok installed\nArchitecture: amd64\nInstalled-Size: 12\n\n"),
     "var/lib/dpkg/info/hello.list": file("/.\n/usr\n/usr/bin\n/usr/bin/serve\n"),

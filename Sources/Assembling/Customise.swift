@@ -9,8 +9,8 @@ public enum CustomisePart: Sendable, Equatable {
   case settings
   case archive(Recipe.Archive)
   case wheel(Recipe.Wheel)
-  /// What makes a browser of the archive of `[chromium]`.
-  case chromium(Recipe.Chromium)
+  /// What makes the browser of an archive one that all programs find.
+  case browser(Recipe.Chromium)
   case tool(Recipe.NPM.Tool)
   /// Files, the tools' environment, units and runs.
   case content
@@ -21,7 +21,7 @@ public enum CustomisePart: Sendable, Equatable {
   /// tables win.
   public static func all(of recipe: Recipe) -> [CustomisePart] {
     [.settings] + recipe.archives.map(Self.archive) + recipe.wheels.map(Self.wheel)
-      + [recipe.chromium].compactMap(\.self).filter { $0.source != .apt }.map(Self.chromium)
+      + [recipe.chromium].compactMap(\.self).filter { $0.source != .apt }.map(Self.browser)
       + (recipe.npm?.tools ?? []).map(Self.tool) + [.content, .agents]
   }
 }
@@ -86,7 +86,7 @@ private struct Customising {
           try WheelInstaller(root: root, store: store).install(wheel, pin)
         }
       ]
-    case .chromium(let browser):
+    case .browser(let browser):
       return [
         Step(subject: "chromium") {
           try ChromiumInstaller(root: root, base: recipe.base).install(browser)

@@ -20,12 +20,12 @@ public struct Stage: Sendable {
     self.ground = ground
   }
 
-  /// Hash of its inputs.
+  /// Hash of its inputs; what the stage is called changes nothing.
   var hash: ContentHash {
     let lines = inputs.map { input in
       [input.name, input.value ?? "", input.identity].map(\.debugDescription).joined(separator: " ")
     }
-    return ContentHash(of: ([name] + lines).joined(separator: "\n"))
+    return ContentHash(of: lines.joined(separator: "\n"))
   }
 }
 

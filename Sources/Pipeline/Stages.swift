@@ -74,20 +74,17 @@ extension BuildInputs {
       return Stage(
         name: input.name, inputs: [input] + common,
         ground: .touched(with: Array(wheel.files.values) + Array(wheel.links.keys)))
-    case .chromium(let browser):
-      let pin = lock.archives.first { $0.name == Recipe.Chromium.archive }
+    case .browser(let browser):
       let input = StageInput(
-        "chromium", recipe.chromiumVersion(lock),
+        "chromium",
         identity: text(
-          pin?.file.sha256.hex ?? "", browser.into, browser.program, recipe.base.distribution,
+          browser.source.rawValue, browser.into, browser.program, recipe.base.distribution.rawValue,
           recipe.base.suite))
-      return Stage(
-        name: "chromium's place", inputs: [input] + common,
-        ground: .touched(with: [browser.into, "/usr/bin", "/etc/apparmor.d"]))
+      return Stage(name: "chromium", inputs: [input] + common)
     case .tool(let tool):
       let project = lock.npm.first { $0.package == tool.package }
-      let scripts = (project?.packages ?? []).flatMap(\.scripts)
       let into = recipe.npm?.into ?? "/"
+      let runsScripts = project?.packages.contains { !$0.scripts.isEmpty } ?? false
       let tarballs = (project?.packages ?? []).map {
         text(
           $0.path, $0.name, $0.tarball.sha256.hex, $0.integrity, sorted($0.bin), $0.scripts)
@@ -97,11 +94,11 @@ extension BuildInputs {
         identity: text(
           into, sorted(recipe.npm?.commands ?? [:]), sorted(project?.commands ?? [:]),
           sorted(project?.places ?? [:]), tarballs,
-          scripts.isEmpty ? [] : sorted(recipe.npm?.environment ?? [:])))
-      // Install scripts may look at anything.
+          runsScripts ? sorted(recipe.npm?.environment ?? [:]) : []))
       return Stage(
         name: input.name, inputs: [input] + common,
-        ground: scripts.isEmpty ? .touched(with: [into, "/usr/local/bin"]) : .everything)
+        // A script may look at anything.
+        ground: runsScripts ? .everything : .touched(with: [into, "/usr/local/bin"]))
     case .content: return Stage(name: "content", inputs: content + common)
     case .agents: return Stage(name: "agents", inputs: agents + common)
     }

@@ -19,7 +19,10 @@ struct StageTests {
       "content: file /etc/greeting changed", after: { $0.greeting += 1 },
       built: ["content", "agents"])
     try edits.expect(
-      "tiny: package word:amd64 added", after: { $0.packages = ["word"] },
+      "tiny: it is new", after: { $0.packages = ["word"] },
+      built: ["tiny", "settings", "content", "agents"])
+    try edits.expect(
+      "tiny: package listener:amd64 added", after: { $0.packages = ["word", "listener"] },
       built: ["tiny", "settings", "content", "agents"])
     try edits.expect(
       "archive tool: archive tool: ", after: { $0.tool += 1 },

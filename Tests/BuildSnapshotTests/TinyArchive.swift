@@ -48,6 +48,7 @@ struct TinyArchive {
     try FileManager.default.createDirectory(
       atPath: (scratch / "debs").string, withIntermediateDirectories: true)
     for deb in try TinyDistribution(in: scratch / "debs").debs { try repository.add(deb: deb) }
+    for package in Self.more { try repository.add(package) }
     // As Ubuntu has it: a few lines of shell in the place of a browser.
     var stubs = DebBuilder(folder: scratch / "debs")
     try stubs.add(
@@ -57,7 +58,6 @@ struct TinyArchive {
         "usr/bin/chromium-browser": "#!/bin/sh\nexec /snap/bin/chromium \"$@\"\n"
       ], scripts: ["preinst": "#!/bin/sh\nset -e\nsnap install chromium\n"])
     for deb in stubs.debs { try repository.add(deb: deb) }
-    for package in Self.more { try repository.add(package) }
     try repository.publish()
     let kept = FileManager.default.temporaryDirectory.path + "/build-snapshot-test-\(getpid())-tiny"
     atexit { removeArchiveOfThisProcess() }

@@ -92,7 +92,8 @@ public struct BootCheck: Sendable {
     }
     let results = slots.withLock { $0 }
     guard let first = results[0] else { throw NotJudged("no machine ran") }
-    return (try first.get(), try? results[1]?.get())  // the comparison says that the second is missing
+    // That the second is missing, the comparison says.
+    return (try first.get(), try? results[1]?.get())
   }
 
   private func machine(_ index: Int) throws -> MachineOutcome {

@@ -26,7 +26,7 @@ func bootMedia(
   for package in lock.boot {
     try forEachFile(of: blobs.path(of: package.deb.sha256)) { name, archive in
       let last = name.split(separator: "/").last.map(String.init) ?? ""
-      if package.name == "busybox-static", last == "busybox" {
+      if package.name == "busybox-static", name == "bin/busybox" || name == "usr/bin/busybox" {
         media.busybox = try archive.readAll(limit: 64 << 20)
       } else if name.hasPrefix("boot/vmlinuz-") {
         try writeAtomically(try archive.readAll(limit: 256 << 20), to: kernel)

@@ -11,7 +11,7 @@ from timing import Failed, Run, output, phases, remove, timed
 HERE = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = HERE.parent
 # What a store keeps beside its blobs so that a stage of a root need not be made again.
-STAGES = ["stages", "cache"]
+STAGES = ["layers"]
 
 
 class Workshop:
@@ -100,7 +100,7 @@ def facts(workshop):
     system = platform.freedesktop_os_release()["PRETTY_NAME"]
     mount = output(["findmnt", "-no", "FSTYPE", "-T", workshop.scratch]).strip()
     try:
-        revision = output(["git", "-C", PACKAGE, "log", "-1", "--format=%h"]).strip()
+        revision = output(["git", "-C", PACKAGE, "log", "-1", "--format=%h", "--", "Sources"]).strip()
     except Failed:
         revision = "unknown"
     swift = output(["swift", "--version"]).splitlines()[0] if shutil.which("swift") else "unknown"

@@ -156,7 +156,7 @@ public struct Compiler: Sendable {
   ) async throws -> PackageDescription {
     let text = try await remembered("packages", manifest) {
       try await swift(
-        ["package", "--package-path", package.string, "dump-package"], for: name
+        ["package", "--ignore-lock", "--package-path", package.string, "dump-package"], for: name
       ) { .unreadablePackage(package, output: $0) }
     }
     return try PackageDescription(text, of: package)

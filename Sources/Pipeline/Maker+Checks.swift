@@ -27,7 +27,7 @@ extension Maker {
     var report = Report()
     report.results = try judge.results(
       root: root, meant: try scanTree(of: root), epoch: inputs.lock.epoch,
-      agentHashes: agentHashes, builder: builder(root: root)
+      agentHashes: try agentHashes(), builder: builder(root: root)
     ) { result in
       done += 1
       sink(.advanced(.check, done: done, subject: result.name))
@@ -51,9 +51,11 @@ extension Maker {
     return report.manifestChecks
   }
 
-  private var agentHashes: [String: ContentHash] {
-    inputs.recipe.agents.reduce(into: [:]) { hashes, agent in
-      hashes[agent.name] = inputs.local.hashes["agent \(agent.name)"]
+  /// What the agents are now, by the one rule for files and folders; compiled ones have a path by now.
+  private func agentHashes() throws -> [String: ContentHash] {
+    try inputs.recipe.agents.reduce(into: [:]) { hashes, agent in
+      guard case .path(let source) = agent.source else { return }
+      hashes[agent.name] = try TreeFacts(of: FilePath(source)).sha256
     }
   }
 

@@ -15,7 +15,7 @@ struct AgentsCheck: Check {
       guard let found = subject.files.resolve(path) else {
         return finding(agent.into, "agent '\(agent.name)' is not in the image")
       }
-      let hash = try hash(of: found, in: subject, isProduct: agent.isProduct)
+      let hash = try hash(of: found, in: subject)
       guard hash != wanted else { return nil }
       return finding(
         shown(found.path),
@@ -34,13 +34,10 @@ struct AgentsCheck: Check {
     return agent.into + name
   }
 
-  /// The hash by the rule for local inputs: of a compiled program its bytes, else of what lies there.
+  /// The hash by the rule for local inputs.
   private func hash(
-    of found: (node: Int, path: [UInt8]), in subject: Subject, isProduct: Bool
+    of found: (node: Int, path: [UInt8]), in subject: Subject
   ) throws -> ContentHash {
-    if isProduct {
-      return ContentHash(of: try subject.content.bytes(of: found.node, limit: Int.max))
-    }
     var lines: [String] = []
     try describe(found.path, as: ".", in: subject, into: &lines)
     return ContentHash(of: lines.joined(separator: "\n"))
@@ -73,10 +70,6 @@ struct AgentsCheck: Check {
 }
 
 extension Recipe.Agent {
-  fileprivate var isProduct: Bool {
-    if case .product = source { true } else { false }
-  }
-
   /// The last part of the source's name.
   fileprivate var fileName: String? {
     switch source {

@@ -66,17 +66,22 @@ struct QuickDebs: Sendable {
   }
 
   /// Removes what no build has used for so many seconds, and what killed builds left half written.
-  func sweep(keeping age: Int = 30 * 24 * 3600, now: Int = time(nil)) {
+  ///
+  /// - Parameter now: nil: when the newest was used, by the clock that marks files; ours may differ.
+  func sweep(keeping age: Int = 30 * 24 * 3600, now: Int? = nil) {
     // What cannot be looked at or removed now is left to the next sweep.
+    var files: [(path: FilePath, used: Int)] = []
     for shard in (try? names(in: folder)) ?? [] {
       for name in (try? names(in: folder.appending(shard))) ?? [] {
         let path = folder.appending(shard).appending(name)
         var facts = stat()
-        let limit = name.hasSuffix(".part") ? min(age, 24 * 3600) : age
-        if stat(path.string, &facts) == 0, now - facts.st_mtim.tv_sec > limit {
-          unlink(path.string)
-        }
+        if stat(path.string, &facts) == 0 { files.append((path, facts.st_mtim.tv_sec)) }
       }
+    }
+    guard let now = now ?? files.map(\.used).max() else { return }
+    for (path, used) in files {
+      let limit = path.string.hasSuffix(".part") ? min(age, 24 * 3600) : age
+      if now - used > limit { unlink(path.string) }
     }
   }
 

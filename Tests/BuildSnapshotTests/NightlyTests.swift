@@ -74,7 +74,7 @@ struct NightlyTests {
     let second = try String(contentsOfFile: file.string, encoding: .utf8)
     #expect(second.contains("golden_build_last_result{image=\"tiny\",result=\"failed\"} 1\n"))
     #expect(second.split(separator: "\n").contains { $0 == success }, "the last success stays")
-    #expect(second.contains("golden_build_phase_milliseconds{image=\"tiny\",phase=\"configure\"} "))
+    #expect(second.contains("golden_build_phase_milliseconds{image=\"tiny\",phase=\"resolve\"} "))
     let records = try world.names(in: "runs").filter { $0.hasSuffix(".json") }
     #expect(!records.isEmpty && records.allSatisfy { $0.hasSuffix("-tiny.json") })
     let last = try String(

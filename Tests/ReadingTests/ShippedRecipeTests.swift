@@ -31,7 +31,7 @@ struct ShippedRecipeTests {
   @Test func theExamplesOfTheDocumentationAreRight() throws {
     let page = try String(contentsOf: folder.appending(path: "README.md"), encoding: .utf8)
     let blocks = page.split(separator: "```toml\n").dropFirst().map { $0.prefix { $0 != "`" } }
-    #expect(blocks.count == 14)
+    #expect(blocks.count == 15)
     let copy = try TemporaryFolder()
     for name in ["common", "agents", "units", "files"] {
       try FileManager.default.createSymbolicLink(

@@ -7,6 +7,14 @@ struct ModesCheck: Check {
 
   func findings(in subject: Subject) throws -> [Finding] {
     var findings: [Finding] = []
+    var known = Self.known
+    if let browser = subject.recipe?.chromium, browser.source != .apt {
+      // The helper beside the archive's browser, under the name it is packed with and the one it needs.
+      let folder = (browser.into + "/" + browser.program).split(separator: "/").dropLast()
+      known += ["chrome-sandbox", "chrome_sandbox"].map {
+        "/" + (folder + [Substring($0)]).joined(separator: "/")
+      }
+    }
     for entry in subject.files.tree.entries {
       let node = subject.files.tree.nodes[entry.node]
       let path = shown(entry.path)
@@ -26,7 +34,7 @@ struct ModesCheck: Check {
             hint: "take the permission away: 'chmod o-w \(path)'"))
       }
       guard case .file = node.kind, node.mode & 0o6000 != 0 else { continue }
-      guard !Self.known.contains(where: { matches($0, path) }) else { continue }
+      guard !known.contains(where: { matches($0, path) }) else { continue }
       let who = node.mode & 0o4000 != 0 ? "user \(node.uid)" : "group \(node.gid)"
       findings.append(
         finding(

@@ -141,7 +141,7 @@ let package = Package(
     .executableTarget(
       name: "SnapshotController",
       dependencies: [
-        "SnapshotClient", "Publishing", "Model", "AgentHTTP", "CSQLite",
+        "SnapshotClient", "Publishing", "Model", "Content", "AgentHTTP", "CSQLite",
         .product(name: "SystemPackage", package: "swift-system"),
       ], swiftSettings: ours),
 

@@ -30,9 +30,9 @@ struct ChromiumInstaller {
   /// bit, which must bear this name and lie beside it. Archives have it under another one, without the bit.
   private func placeHelper(beside program: FilePath) throws {
     let folder = program.removingLastComponent()
-    let helper = folder.appending("chrome-sandbox")
+    let helper = folder.appending(Recipe.Chromium.helpers.needed)
     if try root.status(of: helper) == nil {
-      let packed = folder.appending("chrome_sandbox")
+      let packed = folder.appending(Recipe.Chromium.helpers.packed)
       guard try root.status(of: packed)?.kind == .file else { return }
       try root.makeHardLink(helper, to: packed)
     }

@@ -59,18 +59,11 @@ struct ContentReader: ~Copyable {
   private func fill(
     _ buffer: UnsafeMutableRawBufferPointer, from descriptor: CInt, at offset: Int64, path: String
   ) throws(ImagingFailure) {
-    var done = 0
-    while done < buffer.count {
-      let count = pread(
-        descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done,
-        off_t(offset) + off_t(done))
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else {
-        throw .cannotRead(path: path, operation: "read", reason: lastError())
-      }
-      guard count > 0 else { throw .changed(path: path) }
-      done += count
+    let count: Int
+    do { count = try readFully(descriptor, at: offset, into: buffer) } catch {
+      throw .cannotRead(path: path, operation: "read", reason: error.description)
     }
+    guard count == buffer.count else { throw .changed(path: path) }
   }
 
   private mutating func close() {

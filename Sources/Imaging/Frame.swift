@@ -21,17 +21,10 @@ final class Frame: Sendable {
   func read(
     _ bytes: UnsafeMutableRawBufferPointer, at block: UInt64
   ) throws(ImagingFailure) {
-    var done = 0
-    while done < bytes.count {
-      let count = pread(
-        descriptor, bytes.baseAddress?.advanced(by: done), bytes.count - done,
-        off_t(block) * off_t(blockSize) + off_t(done))
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else {
-        throw .cannotRead(path: "memory", operation: "read back", reason: lastError())
-      }
-      done += count
-    }
+    let offset = Int64(block) * Int64(blockSize)
+    // A failed read leaves its reason in errno.
+    guard (try? readFully(descriptor, at: offset, into: bytes)) == bytes.count
+    else { throw .cannotRead(path: "memory", operation: "read back", reason: lastError()) }
   }
 
   deinit { close(descriptor) }

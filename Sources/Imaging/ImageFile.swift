@@ -128,15 +128,9 @@ struct ImageFile: Sendable {
   private func read(
     _ bytes: UnsafeMutableRawBufferPointer, at offset: Int
   ) throws(ImagingFailure) {
-    var done = 0
-    while done < bytes.count {
-      let count = pread(
-        descriptor, bytes.baseAddress?.advanced(by: done), bytes.count - done,
-        off_t(offset + done))
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw failure("read back") }
-      done += count
-    }
+    // A failed read leaves its reason in errno.
+    guard (try? readFully(descriptor, at: Int64(offset), into: bytes)) == bytes.count
+    else { throw failure("read back") }
   }
 
   private func write(

@@ -56,22 +56,17 @@ public struct ImageContents: Sendable {
   }
 }
 
-/// Reads until a buffer is full.
+/// Fills a buffer from an image.
 private func fill(
   _ buffer: UnsafeMutableRawBufferPointer, from descriptor: CInt, at offset: Int64, path: String
 ) throws(ImagingFailure) {
-  var done = 0
-  while done < buffer.count {
-    let count = pread(
-      descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done,
-      off_t(offset) + off_t(done))
-    if count < 0, errno == EINTR { continue }
-    guard count > 0 else {
-      throw .cannotRead(
-        path: path, operation: "read",
-        reason: count == 0 ? "it ends before its file system does" : lastError())
-    }
-    done += count
+  let count: Int
+  do { count = try readFully(descriptor, at: offset, into: buffer) } catch {
+    throw .cannotRead(path: path, operation: "read", reason: error.description)
+  }
+  guard count == buffer.count else {
+    throw .cannotRead(
+      path: path, operation: "read", reason: "it ends before its file system does")
   }
 }
 

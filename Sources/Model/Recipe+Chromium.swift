@@ -26,6 +26,17 @@ extension Recipe {
     /// The packages of the source `apt`.
     public static let packages = ["chromium", "chromium-sandbox"]
 
+    /// The helper with the set-user-id bit, beside the program: the name it must bear, and the one that
+    /// archives have it under.
+    public static let helpers = (needed: "chrome-sandbox", packed: "chrome_sandbox")
+    /// Where the helper of an archive may lie, under both names.
+    public var helperPaths: [String] {
+      let folder = (into + "/" + program).split(separator: "/").dropLast()
+      return [Self.helpers.needed, Self.helpers.packed].map {
+        "/" + (folder + [Substring($0)]).joined(separator: "/")
+      }
+    }
+
     public init(
       source: Source, version: Located<String>? = nil, into: String = "/opt/chromium",
       program: String = "chrome", position: SourcePosition

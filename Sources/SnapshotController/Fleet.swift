@@ -1,4 +1,5 @@
 internal import AgentHTTP
+internal import Content
 internal import Glibc
 internal import Model
 internal import Publishing
@@ -275,19 +276,6 @@ func now() -> Timestamp { Timestamp(seconds: time(nil)) }
 func randomText() -> String {
   let text = String(UInt64.random(in: 0...UInt64.max), radix: 36)
   return String(repeating: "0", count: 13 - text.utf8.count) + text
-}
-
-private func names(in folder: FilePath) throws -> [String] {
-  guard let stream = opendir(folder.string) else { throw Errno(rawValue: errno) }
-  defer { closedir(stream) }
-  var names: [String] = []
-  while let entry = readdir(stream) {
-    let name = withUnsafePointer(to: &entry.pointee.d_name) {
-      $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-    }
-    if name != ".", name != ".." { names.append(name) }
-  }
-  return names.sorted()
 }
 
 /// Removes a machine's folder, which holds files only; what stays is removed at the next start.

@@ -78,19 +78,9 @@ final class ControllerWorld {
     let disk = [UInt8](repeating: byte, count: 65536)
     let staging = try catalog.stage("tiny")
     _ = FileManager.default.createFile(atPath: staging.disk.string, contents: Data(disk))
-    let source = Manifest.Source(sha256: ContentHash(of: [byte]))
     return try catalog.publish(
       staging,
-      Manifest(
-        image: Manifest.Image(name: "tiny", architecture: "x86_64"),
-        disk: Manifest.Disk(
-          virtualSize: disk.count, allocatedSize: disk.count, sha256: ContentHash(of: disk)),
-        filesystem: Manifest.FileSystem(
-          uuid: "7c0f5f0e-0f0f-5a7b-9b1e-0c6a5a1b2c3d", blockCount: 16, features: []),
-        os: Manifest.OperatingSystem(id: "debian", versionId: "12"),
-        inputs: Manifest.Inputs(buildId: source.sha256, recipe: source, lock: source),
-        reproducibility: Manifest.Reproducibility(sourceDateEpoch: 0),
-        builder: Manifest.Builder(version: "0.1.0")),
+      .sample(of: "tiny", disk: disk, input: [byte]),
       at: Timestamp(seconds: 1_782_873_667)
     ).release.version
   }

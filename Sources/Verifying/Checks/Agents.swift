@@ -10,8 +10,9 @@ struct AgentsCheck: Check {
       throw NotJudged("no recipe names agents")
     }
     return try agents.compactMap { agent in
-      guard let wanted = subject.agentHashes[agent.name] else { return nil }
-      let path = place(of: agent, in: subject)
+      guard let wanted = subject.agentHashes[agent.name], case .path(let source) = agent.source
+      else { return nil }
+      let path = place(of: agent, from: source, in: subject)
       guard let found = subject.files.resolve(path) else {
         return finding(agent.into, "agent '\(agent.name)' is not in the image")
       }
@@ -20,14 +21,14 @@ struct AgentsCheck: Check {
       return finding(
         shown(found.path),
         "agent '\(agent.name)' is stale: the image has \(hash.hex.prefix(12)), "
-          + "\(agent.sourceName) is \(wanted.hex.prefix(12)) now",
+          + "its source '\(source)' is \(wanted.hex.prefix(12)) now",
         hint: "build again")
     }
   }
 
   /// Where an agent is: in its folder, or under the name of the one file that it is.
-  private func place(of agent: Recipe.Agent, in subject: Subject) -> String {
-    guard agent.into.hasSuffix("/"), let name = agent.fileName,
+  private func place(of agent: Recipe.Agent, from source: String, in subject: Subject) -> String {
+    guard agent.into.hasSuffix("/"), let name = source.split(separator: "/").last.map(String.init),
       let found = subject.files.resolve(agent.into + name),
       case .file = subject.files.tree.nodes[found.node].kind
     else { return agent.into }
@@ -65,23 +66,6 @@ struct AgentsCheck: Check {
       let kind = node.mode & 0o100 == 0 ? "file" : "program"
       let bytes = try subject.content.bytes(of: index, limit: Int.max)
       lines.append("\(kind) \(quoted) \(ContentHash(of: bytes))")
-    }
-  }
-}
-
-extension Recipe.Agent {
-  /// The last part of the source's name.
-  fileprivate var fileName: String? {
-    switch source {
-    case .path(let path): path.split(separator: "/").last.map(String.init)
-    case .product(let product, package: _): product
-    }
-  }
-
-  fileprivate var sourceName: String {
-    switch source {
-    case .path(let path): "its source '\(path)'"
-    case .product(let product, let package): "the product '\(product)' of '\(package)'"
     }
   }
 }

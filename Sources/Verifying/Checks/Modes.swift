@@ -9,11 +9,7 @@ struct ModesCheck: Check {
     var findings: [Finding] = []
     var known = Self.known
     if let browser = subject.recipe?.chromium, browser.source != .apt {
-      // The helper beside the archive's browser, under the name it is packed with and the one it needs.
-      let folder = (browser.into + "/" + browser.program).split(separator: "/").dropLast()
-      known += ["chrome-sandbox", "chrome_sandbox"].map {
-        "/" + (folder + [Substring($0)]).joined(separator: "/")
-      }
+      known += browser.helperPaths
     }
     for entry in subject.files.tree.entries {
       let node = subject.files.tree.nodes[entry.node]

@@ -16,7 +16,7 @@ struct BuildSnapshot: AsyncParsableCommand {
     version: programVersion,
     subcommands: [
       BuildCommand.self, LockCommand.self, PlanCommand.self, StatusCommand.self, ImageCommand.self,
-      VerifyCommand.self,
+      VerifyCommand.self, KernelCommand.self,
       ListCommand.self,
       ShowCommand.self, DiffCommand.self, RollbackCommand.self, PinCommand.self,
       UnpinCommand.self, QuarantineCommand.self, ReleaseCommand.self, GcCommand.self,

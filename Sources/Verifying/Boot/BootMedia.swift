@@ -29,11 +29,15 @@ public struct BootMedia: Sendable {
     "virtio_console", "rng-core", "virtio-rng", "crc16", "mbcache", "jbd2", "crc32c-intel", "ext4",
   ]
 
-  /// The first root: loads the modules, mounts the image, puts the probe where only memory has it,
-  /// and hands over to the image's own init.
-  func initrd(probe: Probe) -> [UInt8] {
+  /// The first root of a machine under test: also puts the probe where only memory has it.
+  func initrd(probe: Probe) -> [UInt8] { initrd(adding: probe.files) }
+
+  /// The first root of a machine in service: loads the modules, mounts the image, hands over.
+  public func initrdForService() -> [UInt8] { initrd(adding: []) }
+
+  private func initrd(adding probe: [(String, String)]) -> [UInt8] {
     var cpio = CpioWriter()
-    for folder in ["bin", "dev", "proc", "sys", "sysroot", "modules", "probe"] {
+    for folder in ["bin", "dev", "proc", "sys", "sysroot", "modules"] {
       cpio.folder(folder)
     }
     cpio.file("bin/busybox", busybox)
@@ -42,7 +46,8 @@ public struct BootMedia: Sendable {
       guard let module = modules[name] else { continue }
       cpio.file("modules/\(index + 10)-\(name).ko", module, mode: 0o644)
     }
-    for (name, text) in probe.files { cpio.file("probe/\(name)", Array(text.utf8)) }
+    if !probe.isEmpty { cpio.folder("probe") }
+    for (name, text) in probe { cpio.file("probe/\(name)", Array(text.utf8)) }
     return cpio.finish()
   }
 
@@ -69,11 +74,13 @@ public struct BootMedia: Sendable {
       echo "golden-init: no /sbin/init in the image" > /dev/console; exit 1
     fi
     $B mount -t tmpfs -o mode=0755,nosuid,nodev tmpfs /sysroot/run
-    $B mkdir -p /sysroot/run/golden /sysroot/run/systemd/system/basic.target.wants
-    $B cp -a /bin/busybox /probe/. /sysroot/run/golden/
-    $B cp /probe/golden-verify.service /sysroot/run/systemd/system/
-    $B ln -s ../golden-verify.service /sysroot/run/systemd/system/basic.target.wants/
-    $B ln -s /dev/null /sysroot/run/systemd/system/serial-getty@hvc0.service
+    if [ -d /probe ]; then
+      $B mkdir -p /sysroot/run/golden /sysroot/run/systemd/system/basic.target.wants
+      $B cp -a /bin/busybox /probe/. /sysroot/run/golden/
+      $B cp /probe/golden-verify.service /sysroot/run/systemd/system/
+      $B ln -s ../golden-verify.service /sysroot/run/systemd/system/basic.target.wants/
+      $B ln -s /dev/null /sysroot/run/systemd/system/serial-getty@hvc0.service
+    fi
     $B mount --move /dev /sysroot/dev
     $B umount /sys
     $B umount /proc

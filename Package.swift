@@ -135,7 +135,7 @@ let package = Package(
     .target(
       name: "SnapshotClient",
       dependencies: [
-        "Model", "Content", "Publishing", "CLinux",
+        "Model", "Content", "Publishing", "CLinux", "CExt2FS",
         .product(name: "SystemPackage", package: "swift-system"),
       ], swiftSettings: ours),
     .executableTarget(
@@ -209,7 +209,7 @@ let package = Package(
       swiftSettings: ours),
     .testTarget(
       name: "SnapshotClientTests",
-      dependencies: ["SnapshotClient", "Publishing", "Model", "Content", "Support"],
+      dependencies: ["SnapshotClient", "Publishing", "Imaging", "Model", "Content", "Support"],
       swiftSettings: ours),
     .testTarget(
       name: "SnapshotControllerTests",

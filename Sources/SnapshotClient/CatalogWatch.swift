@@ -2,16 +2,24 @@ internal import CLinux
 internal import Glibc
 public import SystemPackage
 
-/// Wakes up when a catalog may have changed: inotify tells at once, and the caller's own time limit
-/// serves where it does not, such as on network file systems.
+/// Wakes up when a catalog may have changed: inotify tells at once, and where it cannot be had or says
+/// nothing, as on network file systems, a look at the pointer now and then does.
 public final class CatalogWatch: Sendable {
   private let descriptor: Int32
   private let folder: FilePath
+  private let pointer: Stamp
 
   /// Watches the image's folder; one that is not there yet is looked for again by each `wait`.
-  public init(store: FilePath, image: String) {
+  public convenience init(store: FilePath, image: String) {
+    self.init(
+      store: store, image: image, descriptor: inotify_init1(Int32(O_CLOEXEC | O_NONBLOCK)))
+  }
+
+  /// - Parameter descriptor: inotify's; below zero where this host has no more of them.
+  init(store: FilePath, image: String, descriptor: Int32) {
     folder = store.appending("images").appending(image)
-    descriptor = inotify_init1(Int32(O_CLOEXEC | O_NONBLOCK))
+    self.descriptor = descriptor
+    pointer = Stamp(folder.appending("latest.json"))
     watch()
   }
 
@@ -19,16 +27,37 @@ public final class CatalogWatch: Sendable {
 
   /// Waits until something changed, or for so long.
   ///
-  /// - Returns: whether inotify told; after a time-out the catalog may have changed as well.
-  public func wait(upTo limit: Duration) -> Bool {
-    watch()
-    let parts = limit.components
-    let time = Int32(clamping: parts.seconds * 1000 + parts.attoseconds / 1_000_000_000_000_000)
-    var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    guard poll(&event, 1, time) > 0 else { return false }
+  /// - Parameter interval: how often to look where inotify tells nothing.
+  /// - Returns: whether something changed that no `wait` has told of.
+  public func wait(upTo limit: Duration, lookingEvery interval: Duration = .seconds(1)) -> Bool {
+    let end = ContinuousClock.now + limit
+    while true {
+      watch()
+      if pointer.hasChanged() {
+        drain()
+        return true
+      }
+      let left = end - .now
+      guard left > .zero else { return false }
+      // Without inotify, the descriptor is negative: `poll` then only waits.
+      var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      if poll(&event, 1, milliseconds(min(left, interval))) > 0 {
+        drain()
+        _ = pointer.hasChanged()
+        return true
+      }
+    }
+  }
+
+  private func milliseconds(_ time: Duration) -> Int32 {
+    let parts = time.components
+    let whole = parts.seconds * 1000 + parts.attoseconds / 1_000_000_000_000_000
+    return Int32(clamping: whole + 1)
+  }
+
+  private func drain() {
     var buffer = [UInt8](repeating: 0, count: 4096)
     while read(descriptor, &buffer, buffer.count) > 0 {}
-    return true
   }
 
   /// Adding a watch that is there changes nothing.

@@ -1,5 +1,6 @@
 internal import Content
 internal import Glibc
+public import Model
 public import Publishing
 public import SystemPackage
 
@@ -19,20 +20,40 @@ extension SnapshotClient {
   /// - Parameters:
   ///   - path: must not be there; its folder must.
   ///   - fallback: what to make where the file system cannot share blocks; `.reflink` fails there.
+  ///   - files: what this machine alone has: put into its disk, which nobody mounts for it.
+  ///   - now: the time of these files.
   /// - Returns: what was made.
+  public func clone(
+    _ lease: Lease, to path: FilePath, fallback: CloneKind = .copy, adding files: [InjectedFile],
+    at now: Timestamp
+  ) throws -> CloneKind {
+    let disk = lease.release.disk
+    let size = lease.release.manifest.disk.virtualSize
+    let patch = try patch(
+      of: lease.descriptor, size: size, adding: files, time: Int(now.seconds))
+    if try reflink(lease, to: path) {
+      try apply(patch, to: path)
+      return .reflink
+    }
+    switch fallback {
+    case .reflink: throw Errno.notSupported
+    case .copy:
+      try copySparse(disk, to: path)
+      try apply(patch, to: path)
+    case .overlay:
+      let clusters = try clusters(of: patch, over: lease.descriptor)
+      try writeAtomically(
+        qcow2(size: size, backing: disk.string, clusters: clusters), to: path,
+        mode: [.ownerReadWrite])
+    }
+    return fallback
+  }
+
+  /// Makes a disk that differs in nothing yet.
   public func clone(
     _ lease: Lease, to path: FilePath, fallback: CloneKind = .copy
   ) throws -> CloneKind {
-    if try reflink(lease, to: path) { return .reflink }
-    switch fallback {
-    case .reflink: throw Errno.notSupported
-    case .copy: try copySparse(lease.release.disk, to: path)
-    case .overlay:
-      let header = qcow2Header(
-        size: lease.release.manifest.disk.virtualSize, backing: lease.release.disk.string)
-      try writeAtomically(header, to: path, mode: [.ownerReadWrite])
-    }
-    return fallback
+    try clone(lease, to: path, fallback: fallback, adding: [], at: Timestamp(seconds: 0))
   }
 
   private func reflink(_ lease: Lease, to path: FilePath) throws -> Bool {
@@ -46,14 +67,58 @@ extension SnapshotClient {
   }
 }
 
-/// An empty qcow2 file over a raw one. Source: QEMU's `docs/interop/qcow2.txt`, version 3.
+/// Writes the pages of a patch into a raw disk.
+private func apply(_ patch: DiskPatch, to path: FilePath) throws {
+  guard !patch.pages.isEmpty else { return }
+  let file = try FileDescriptor.open(path, .writeOnly, options: .closeOnExec)
+  try file.closeAfter {
+    for (page, bytes) in patch.pages.sorted(by: { $0.key < $1.key }) {
+      try file.writeAll(toAbsoluteOffset: Int64(page * DiskPatch.pageSize), bytes)
+    }
+  }
+}
+
+/// The clusters of a qcow2 file that a patch touches, whole.
+private func clusters(of patch: DiskPatch, over image: FileDescriptor) throws -> [Int: [UInt8]] {
+  let pagesPerCluster = qcow2Cluster / DiskPatch.pageSize
+  var clusters: [Int: [UInt8]] = [:]
+  for (page, bytes) in patch.pages {
+    let number = page / pagesPerCluster
+    var cluster = clusters[number] ?? []
+    if cluster.isEmpty {
+      cluster = [UInt8](repeating: 0, count: qcow2Cluster)
+      // Less than a cluster comes at the image's end.
+      _ = try cluster.withUnsafeMutableBytes {
+        try image.read(fromAbsoluteOffset: Int64(number * qcow2Cluster), into: $0)
+      }
+    }
+    let start = page % pagesPerCluster * DiskPatch.pageSize
+    cluster.replaceSubrange(start..<start + DiskPatch.pageSize, with: bytes)
+    clusters[number] = cluster
+  }
+  return clusters
+}
+
+let qcow2Cluster = 65536
+
+/// A qcow2 file over a raw one. Source: QEMU's `docs/interop/qcow2.txt`, version 3.
 ///
-/// Four clusters of 64 KiB: the header with the backing file's name, the table of reference counts, its
-/// one block, and the table of the first level (one entry for 512 MiB).
-func qcow2Header(size: Int, backing: String) -> [UInt8] {
-  let cluster = 65536
-  let entries = (size + (512 << 20) - 1) / (512 << 20)
-  let tableClusters = (entries * 8 + cluster - 1) / cluster
+/// In clusters of 64 KiB: the header with the backing file's name; the table of reference counts and its
+/// one block, which serves 32,768 clusters; the table of the first level, one entry for 512 MiB; the tables
+/// of the second level that are needed; the clusters themselves.
+///
+/// - Parameter clusters: what differs from the backing file, by the number of the disk's cluster.
+func qcow2(size: Int, backing: String, clusters: [Int: [UInt8]] = [:]) -> [UInt8] {
+  let cluster = qcow2Cluster
+  let perTable = cluster / 8
+  let entries = (size + cluster * perTable - 1) / (cluster * perTable)
+  let firstLevel = (entries * 8 + cluster - 1) / cluster
+  let tables = Set(clusters.keys.map { $0 / perTable }).sorted()
+  let numbers = clusters.keys.sorted()
+  let firstTable = 3 + firstLevel
+  let firstData = firstTable + tables.count
+  precondition(firstData + numbers.count <= cluster / 2, "one block of reference counts serves all")
+
   let name = Array(backing.utf8)
   let extensions =
     bigEndian(0xE279_2ACA, 4) + bigEndian(3, 4) + Array("raw".utf8) + [0, 0, 0, 0, 0]
@@ -65,12 +130,24 @@ func qcow2Header(size: Int, backing: String) -> [UInt8] {
   header += bigEndian(cluster, 8) + bigEndian(1, 4) + bigEndian(0, 4) + bigEndian(0, 8)
   // No features; reference counts of 16 bits; the header's length.
   header += bigEndian(0, 24) + bigEndian(4, 4) + bigEndian(104, 4) + extensions + name
-  var file = [UInt8](repeating: 0, count: (3 + tableClusters) * cluster)
-  file.replaceSubrange(0..<header.count, with: header)
-  file.replaceSubrange(cluster..<cluster + 8, with: bigEndian(2 * cluster, 8))
-  for index in 0..<3 + tableClusters {
-    file.replaceSubrange(
-      2 * cluster + index * 2..<2 * cluster + index * 2 + 2, with: bigEndian(1, 2))
+
+  var file = [UInt8](repeating: 0, count: (firstData + numbers.count) * cluster)
+  func put(_ bytes: [UInt8], at offset: Int) {
+    file.replaceSubrange(offset..<offset + bytes.count, with: bytes)
+  }
+  /// Where a cluster is; the highest bit says that nobody shares it.
+  func place(_ number: Int) -> [UInt8] { [0x80] + bigEndian(number * cluster, 7) }
+  put(header, at: 0)
+  put(bigEndian(2 * cluster, 8), at: cluster)
+  for index in 0..<firstData + numbers.count { put([0, 1], at: 2 * cluster + index * 2) }
+  for (index, table) in tables.enumerated() {
+    put(place(firstTable + index), at: 3 * cluster + table * 8)
+  }
+  for (index, number) in numbers.enumerated() {
+    // Both lists are sorted and short.
+    let table = tables.firstIndex(of: number / perTable) ?? 0
+    put(place(firstData + index), at: (firstTable + table) * cluster + number % perTable * 8)
+    put(clusters[number] ?? [], at: (firstData + index) * cluster)
   }
   return file
 }

@@ -35,20 +35,29 @@ struct ImageFile: Sendable {
     if let base {
       let source = open(base.string, O_RDONLY | O_CLOEXEC)
       guard source >= 0 else {
-        close(descriptor)
+        Glibc.close(descriptor)
         unlink(path.string)
         throw .cannotRead(path: base.string, operation: "open", reason: lastError())
       }
       isClone = clinux_clone(descriptor, source) == 0
-      close(source)
+      Glibc.close(source)
     }
     guard ftruncate(descriptor, off_t(size)) == 0 else {
       let reason = lastError()
-      close(descriptor)
+      Glibc.close(descriptor)
       unlink(path.string)
       throw .cannotWrite(path: path.string, operation: "size", reason: reason)
     }
     return ImageFile(descriptor: descriptor, path: path.string, isClone: isClone)
+  }
+
+  /// After a sync, closing has nothing left to report.
+  func close() { _ = Glibc.close(descriptor) }
+
+  /// Closes the file and removes it.
+  func discard() {
+    close()
+    unlink(path)
   }
 
   /// Brings bytes to their place; runs of zeros become holes.

@@ -17,6 +17,8 @@ final class ImageWriter: Sendable {
   /// Whether hashing is all that is left, and shows its progress; whether it shall end early.
   private let hashing = Mutex((isAlone: false, isUnwanted: false))
   private let digest = Mutex<Result<ContentHash, any Error>?>(nil)
+  private let result = Mutex<(table: ChunkTable, dataBlocks: Int)?>(nil)
+  private let follower = DispatchGroup()
 
   init(
     _ draft: ImageDraft, _ file: ImageFile, jobs: Int, _ events: @escaping EventSink,
@@ -30,30 +32,39 @@ final class ImageWriter: Sendable {
     pump = ImagePump(draft.plan, to: file, events: events, isCancelled: isCancelled)
   }
 
-  func write(meanwhile: () throws -> Void) throws -> ImageFacts {
+  /// Writes everything; the image is on the disk when this returns, and still being hashed.
+  func write() throws {
     events(.began(.image, total: draft.plan.byteCount, unit: .bytes))
-    let follower = DispatchGroup()
     DispatchQueue.global().async(group: follower) { self.follow() }
-    let written: (table: ChunkTable, dataBlocks: Int)
     do {
-      written = try pump.run(jobs: jobs)
+      let written = try pump.run(jobs: jobs)
       guard fsync(file.descriptor) == 0 else {
         throw ImagingFailure.cannotWrite(path: file.path, operation: "sync", reason: lastError())
       }
       if isCancelled() { throw CancellationError() }
+      result.withLock { $0 = written }
       events(.ended(.image))
-      try meanwhile()
     } catch {
-      hashing.withLock { $0.isUnwanted = true }
-      follower.wait()
+      stop()
       throw error
     }
+  }
+
+  /// Waits until all is hashed.
+  func finish() throws -> ImageFacts {
     events(.began(.hash, total: Int(draft.options.size), unit: .bytes))
     hashing.withLock { $0.isAlone = true }
     follower.wait()
-    guard let sha256 = try digest.withLock({ try $0?.get() }) else { throw CancellationError() }
+    guard let written = result.withLock({ $0 }), let sha256 = try digest.withLock({ try $0?.get() })
+    else { throw CancellationError() }
     events(.ended(.hash))
     return facts(written, sha256)
+  }
+
+  /// Ends the hashing, if it is not at its end, and waits for that: the file can be closed then.
+  func stop() {
+    hashing.withLock { $0.isUnwanted = true }
+    follower.wait()
   }
 
   /// Hashes what is written, as far as it is, to the end of the disk.

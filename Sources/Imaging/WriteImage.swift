@@ -1,9 +1,6 @@
 public import Model
+internal import Synchronization
 public import SystemPackage
-
-#if canImport(Glibc)
-  internal import Glibc
-#endif
 
 /// Writes an ext4 image that holds a tree: the same tree and options, the same bytes.
 ///
@@ -16,29 +13,76 @@ public import SystemPackage
 ///     what is the same; elsewhere, and for the bytes of the image, it makes no difference.
 ///   - events: gets `.began`, `.advanced` and `.ended` of the phases `.image` and `.hash`, in bytes.
 ///   - isCancelled: asked often, from several threads; a cancelled task counts as well.
-///   - meanwhile: called when the image is complete and on the disk, while the hash of the whole file is
-///     still being computed.
-/// - Throws: `ImagingFailure`, or `CancellationError`, or what `meanwhile` throws. No file stays behind.
+/// - Throws: `ImagingFailure`, or `CancellationError`. No file stays behind.
 public func writeImage(
   of tree: Tree, to path: FilePath, options: ImageOptions, base: FilePath? = nil,
-  events: @escaping EventSink = { _ in }, isCancelled: @escaping @Sendable () -> Bool = { false },
-  meanwhile: () throws -> Void = {}
+  events: @escaping EventSink = { _ in }, isCancelled: @escaping @Sendable () -> Bool = { false }
 ) throws -> ImageFacts {
-  try check(options)
-  let file = try ImageFile.create(path, size: options.size, base: base)
-  var isFinished = false
-  defer {
-    // After fsync, closing has nothing left to report.
-    close(file.descriptor)
-    if !isFinished { unlink(path.string) }
+  try withTaskCancellation(isCancelled) { isCancelled in
+    let file = try NewImage(of: tree, to: path, options: options, base: base, events, isCancelled)
+    return try file.finish()
   }
-  let facts = try withTaskCancellation(isCancelled) { isCancelled in
-    let draft = try ImageDraft(tree, options)
-    let writer = ImageWriter(draft, file, jobs: options.jobs, events, isCancelled)
-    return try writer.write(meanwhile: meanwhile)
+}
+
+/// Writes an ext4 image like the function without `meanwhile`, which it calls when the image is complete
+/// and on the disk, while the hash of the whole file is still being computed.
+///
+/// - Throws: what `meanwhile` throws, too.
+public func writeImage(
+  of tree: Tree, to path: FilePath, options: ImageOptions, base: FilePath? = nil,
+  events: @escaping EventSink = { _ in }, meanwhile: () async throws -> Void
+) async throws -> ImageFacts {
+  let stop = StopSign()
+  return try await withTaskCancellationHandler {
+    let file = try NewImage(of: tree, to: path, options: options, base: base, events) { stop.isSet }
+    try await meanwhile()
+    return try file.finish()
+  } onCancel: {
+    stop.set()
   }
-  isFinished = true
-  return facts
+}
+
+/// Tells threads that nobody waits for them any more.
+private final class StopSign: Sendable {
+  private let flag = Atomic(false)
+  var isSet: Bool { flag.load(ordering: .relaxed) }
+  func set() { flag.store(true, ordering: .relaxed) }
+}
+
+/// An image that is complete and on the disk, and is being hashed; gone unless it is finished.
+private struct NewImage: ~Copyable {
+  private let file: ImageFile
+  private let writer: ImageWriter
+  private var isFinished = false
+
+  init(
+    of tree: Tree, to path: FilePath, options: ImageOptions, base: FilePath?,
+    _ events: @escaping EventSink, _ isCancelled: @escaping @Sendable () -> Bool
+  ) throws {
+    try check(options)
+    let file = try ImageFile.create(path, size: options.size, base: base)
+    do {
+      let draft = try ImageDraft(tree, options)
+      let writer = ImageWriter(draft, file, jobs: options.jobs, events, isCancelled)
+      try writer.write()
+      (self.file, self.writer) = (file, writer)
+    } catch {
+      file.discard()
+      throw error
+    }
+  }
+
+  /// Waits for the hash.
+  consuming func finish() throws -> ImageFacts {
+    let facts = try writer.finish()
+    isFinished = true
+    return facts
+  }
+
+  deinit {
+    writer.stop()
+    if isFinished { file.close() } else { file.discard() }
+  }
 }
 
 /// An image that is thought out, but not written.

@@ -1,5 +1,6 @@
 internal import Imaging
 internal import Model
+internal import Publishing
 internal import SystemPackage
 internal import Verifying
 
@@ -22,25 +23,28 @@ struct ImageJudge: Sendable {
     root: FilePath? = nil, meant: Tree? = nil, epoch: Int? = nil,
     agentHashes: [String: ContentHash] = [:], builder: BuildMachine = BuildMachine(),
     onResult: (CheckResult) -> Void = { _ in }
-  ) throws -> [CheckResult] {
+  ) throws -> Judgement {
     var read: (image: ImageContents, survey: Survey)?
+    var files: FileList?
     let reading = try CheckResult.timed("read", .image) {
       let image = try readImage(at: disk)
       let collector = HitCollector(surveyPatterns(builder))
-      let differing = try survey(
+      let found = try survey(
         image, against: meant, jobs: jobs, overlap: HitCollector.overlap,
         scan: { collector.scan($0, $1) })
       read = (
         image,
-        Survey(hits: collector.all, differing: differing, isCompared: meant != nil)
+        Survey(hits: collector.all, differing: found.differing, isCompared: meant != nil)
       )
+      files = FileList(of: image.tree, contents: found.contents)
       return ([], "\(image.tree.entries.count) names")
     }
     onResult(reading)
     guard let (image, survey) = read else {
       // The system's own judge may know more of what is wrong.
       let subject = Subject(disk: disk, files: FileTable(.empty), content: NoContent())
-      return [reading] + (try run([imageChecks[0]], on: subject, onResult: onResult))
+      return Judgement(
+        results: [reading] + (try run([imageChecks[0]], on: subject, onResult: onResult)))
     }
     var subject = Subject(
       disk: disk, files: FileTable(image.tree), content: ReadContents(image: image), survey: survey,
@@ -51,8 +55,18 @@ struct ImageJudge: Sendable {
     subject.epoch = epoch
     subject.root = root
     subject.agentHashes = agentHashes
-    return [reading] + (try run(imageChecks, on: subject, skipping: skipping, onResult: onResult))
+    return Judgement(
+      results: [reading]
+        + (try run(imageChecks, on: subject, skipping: skipping, onResult: onResult)),
+      files: files)
   }
+}
+
+/// What was found out of an image.
+struct Judgement {
+  var results: [CheckResult]
+  /// What is in it; nil when it could not be read.
+  var files: FileList?
 }
 
 /// The contents of an image that was read.

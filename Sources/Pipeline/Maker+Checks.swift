@@ -10,12 +10,20 @@ internal import Verifying
   internal import Glibc
 #endif
 
+/// What the checks found out of an image that passed them.
+struct Verdict {
+  /// What manifests say of them.
+  var checks: [Manifest.Check] = []
+  /// What is in the image.
+  var files: FileList?
+}
+
 extension Maker {
   /// Judges a finished image by every check that the recipe asks for.
   ///
-  /// - Returns: what manifests say of it.
+  /// - Parameter tree: what it was made of.
   /// - Throws: `CheckFailure` when one of them failed; the evidence then lies in the store's `runs`.
-  func check(_ disk: FilePath, root: FilePath) async throws -> [Manifest.Check] {
+  func check(_ disk: FilePath, of tree: Tree, root: FilePath) async throws -> Verdict {
     let recipe = inputs.recipe
     let run = try RunFolder(of: recipe.image.name, in: request.store)
     events(.began(.check, total: nil, unit: .items))
@@ -25,13 +33,14 @@ extension Maker {
       evidence: run.path)
     let sink = events
     var report = Report()
-    report.results = try judge.results(
-      root: root, meant: try scanTree(of: root), epoch: inputs.lock.epoch,
+    let judgement = try judge.results(
+      root: root, meant: tree, epoch: inputs.lock.epoch,
       agentHashes: try agentHashes(), builder: builder(root: root)
     ) { result in
       done += 1
       sink(.advanced(.check, done: done, subject: result.name))
     }
+    report.results = judgement.results
     let sandbox = Sandbox(root: root, hostname: recipe.image.hostname)
     report.results += try runTreeTests(
       of: recipe, in: sandbox,
@@ -48,7 +57,7 @@ extension Maker {
       events(.note("\(finding)"))
     }
     guard !report.hasFailed else { throw CheckFailure(report: report, evidence: run.path.string) }
-    return report.manifestChecks
+    return Verdict(checks: report.manifestChecks, files: judgement.files)
   }
 
   /// What the agents are now, by the one rule for files and folders; compiled ones have a path by now.

@@ -14,10 +14,9 @@ extension Maker {
   ///
   /// - Parameter root: the folder that the image was written from.
   func release(
-    _ staging: Staging, _ image: MadeImage, _ facts: ImageFacts, _ checks: [Manifest.Check],
-    of root: FilePath, in catalog: Catalog
+    _ staging: Staging, _ disk: CheckedDisk, of root: FilePath, in catalog: Catalog
   ) throws -> BuildResult {
-    let recipe = inputs.recipe
+    let (recipe, image) = (inputs.recipe, disk.image)
     if let output = request.output { try copySparse(staging.disk, to: output) }
     guard request.publishes else {
       guard let output = request.output else { throw Defect(description: "no place for the image") }
@@ -25,13 +24,14 @@ extension Maker {
     }
     events(.began(.publish, total: nil, unit: .items))
     var draft = draftManifest(
-      of: inputs, image: image, facts: facts,
+      of: inputs, image: image, facts: disk.facts,
       system: try operatingSystem(of: root, recipe.base), program: request.program)
-    draft.checks = checks
+    draft.checks = disk.verdict.checks
     let origins = try PackageFacts(of: root, inputs)
     draft.inputs.packages = draft.inputs.packages.map { origins.complete($0, os: draft.os) }
     if draft.clis.isEmpty { draft.clis = declaredPrograms(of: inputs) }
-    try addDocuments(to: staging, of: root, &draft)
+    draft.disk.downloads = disk.download.map { [$0] }
+    try addDocuments(to: staging, disk.verdict.files, draft)
     try Task.checkCancellation()
     let finished = Timestamp(seconds: Int(time(nil)))
     let published = try catalog.publish(
@@ -45,12 +45,10 @@ extension Maker {
     return BuildResult(published.release, isNew: isNew)
   }
 
-  /// Adds what lies beside the image: lock, recipe, lists of packages and files, bills of materials,
-  /// and the compressed image where the recipe wants one.
+  /// Adds what lies beside the image: lock, recipe, lists of packages and files, bills of materials.
   private func addDocuments(
-    to staging: Staging, of root: FilePath, _ draft: inout Manifest
+    to staging: Staging, _ files: FileList?, _ draft: Manifest
   ) throws {
-    let jobs = request.jobs ?? processors
     try staging.add(
       Array(inputs.lockText.utf8), as: "recipe.lock", role: "lock", mediaType: "application/json")
     // For 'diff', which names its lines; a recipe that is no file (a pipe) is left out.
@@ -60,16 +58,8 @@ extension Maker {
     try staging.add(
       Array(packageList(of: inputs.lock).utf8), as: "packages.txt", role: "packages",
       mediaType: "text/tab-separated-values")
-    let tree = try scanTree(of: root)
-    try staging.add(FileList(of: tree, contents: try contentHashes(of: tree, jobs: jobs)))
+    if let files { try staging.add(files) }
     try staging.add(BillOfMaterials(of: draft))
-    if inputs.recipe.publish.isCompressed {
-      let name = "\(Manifest.diskFileName).zst"
-      try Zstd.compressSeekably(staging.disk, to: staging.path.appending(name), jobs: jobs)
-      let (size, hash) = try staging.add(
-        written: name, role: "download", mediaType: "application/zstd")
-      draft.disk.downloads = [Manifest.Download(file: name, size: size, sha256: hash)]
-    }
   }
 
   /// Options of the command line that bear on the result.

@@ -28,9 +28,8 @@ struct Maker: Sendable {
       try checkPrograms(in: sandbox)
       let staging = try catalog.stage(inputs.recipe.image.name)
       let base = request.publishes ? try catalog.current(inputs.recipe.image.name)?.disk : nil
-      let (image, facts) = try writeDisk(of: root, to: staging, base: base)
-      let checks = try await check(staging.disk, root: root)
-      let result = try release(staging, image, facts, checks, of: root, in: catalog)
+      let disk = try await writeDisk(of: root, to: staging, base: base)
+      let result = try release(staging, disk, of: root, in: catalog)
       keep(stack)
       try stack.hide()
       try work.remove()

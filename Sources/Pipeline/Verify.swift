@@ -85,7 +85,7 @@ public func verify(_ request: VerifyRequest, events: @escaping EventSink) throws
   let judge = ImageJudge(
     disk: disk, recipe: recipe, jobs: request.jobs ?? processors, skipping: request.skippedChecks,
     evidence: run.path)
-  report.results += try judge.results(agentHashes: hashes)
+  report.results += try judge.results(agentHashes: hashes).results
   let tests = recipe?.tests.count { $0.stage == .root } ?? 0
   if tests > 0 {
     report.results.append(

@@ -69,12 +69,13 @@ struct DoctoredImage {
   ) throws -> Subject {
     let image = try readImage(at: disk)
     let collector = HitCollector(surveyPatterns(builder))
-    let differing = try survey(
+    let found = try survey(
       image, against: meant ?? tree, jobs: 2, overlap: HitCollector.overlap,
       scan: { collector.scan($0, $1) })
     var subject = Subject(
       disk: disk, files: FileTable(image.tree), content: Content(image: image),
-      survey: Survey(hits: collector.all, differing: differing, isCompared: true), recipe: recipe,
+      survey: Survey(hits: collector.all, differing: found.differing, isCompared: true),
+      recipe: recipe,
       builder: builder)
     subject.meant = meant ?? tree
     subject.epoch = Self.epoch

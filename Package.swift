@@ -230,7 +230,8 @@ let package = Package(
       name: "VMAPIServerTests", dependencies: ["VMAPIServer", "AgentHTTP", "Terminal", "Support"],
       swiftSettings: ours),
     .testTarget(
-      name: "BuildSnapshotTests", dependencies: ["BuildSnapshot", "Support"], swiftSettings: ours),
+      name: "BuildSnapshotTests",
+      dependencies: ["BuildSnapshot", "Publishing", "Model", "Support"], swiftSettings: ours),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -27,13 +27,26 @@ public final class Staging: Sendable {
         "\(image)-\(String(UInt64.random(in: 0...UInt64.max), radix: 36))")
       try call("make the folder", path) { mkdir(path.string, 0o700) }
       // A sweeper may come between the two: it is gone then, or holds the lock.
-      let folder = open(path.string, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-      if folder < 0 { continue }
-      if flock(folder, LOCK_EX | LOCK_NB) == 0, isSameInode(folder, path) {
-        (self.image, self.path, lock) = (image, path, folder)
-        return
+      let folder: Int32
+      do {
+        folder = try call("open", path) { open(path.string, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+      } catch .system(_, _, .noSuchFileOrDirectory) {
+        continue
       }
-      close(folder)
+      do {
+        try call("lock", path) { flock(folder, LOCK_EX | LOCK_NB) }
+        if isSameInode(folder, path) {
+          (self.image, self.path, lock) = (image, path, folder)
+          return
+        }
+        close(folder)
+      } catch {
+        close(folder)
+        guard case .system(_, _, .wouldBlock) = error else {
+          rmdir(path.string)  // best effort: the next staging sweeps it
+          throw error
+        }
+      }
     }
   }
 

@@ -13,10 +13,10 @@ STORE  ?= store
 CODE = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Engines Benchmarks/peers
 PROGRAM = .build/release/build-snapshot
 
-.PHONY: image build test lint format setup-build setup-test clean
+.PHONY: image build test lint format setup-build setup-boot setup-test clean
 
-## image: build the program, then the image of RECIPE in STORE; prints the image's path
-image: build
+## image: build the program, then the image of RECIPE in STORE, boot it, publish it; prints its path
+image: build setup-boot
 	$(PROGRAM) $(RECIPE) $(SETTINGS) --store $(STORE)
 
 ## build: the program, optimised
@@ -37,6 +37,10 @@ format:
 
 setup-build:
 	@scripts/setup build
+
+# QEMU, which boots the image before it is published.
+setup-boot:
+	@scripts/setup boot
 
 setup-test:
 	@scripts/setup build test

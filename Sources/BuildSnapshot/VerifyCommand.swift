@@ -46,7 +46,7 @@ struct VerifyCommand: AsyncParsableCommand {
       target: try target(), store: store.folder, recipe: source, skippedChecks: Set(skipCheck),
       boots: boot, jobs: jobs)
     try await running(common) { [common] progress in
-      let result = try verify(request, events: progress.sink)
+      let result = try await verify(request, events: progress.sink)
       progress.close()
       StandardOutput.write(common.json ? json(result.report) : result.report.text)
       if !common.quiet {

@@ -67,8 +67,6 @@ extension Recipe {
 
   /// `[boot]`: how the image is booted, by the fleet and by the check.
   public struct Boot: Sendable, Equatable {
-    public enum Driver: String, Sendable, Equatable { case qemu, firecracker }
-    public var driver: Driver
     /// The kernel's command line.
     public var commandLine: String
     /// In bytes.
@@ -98,13 +96,12 @@ extension Recipe {
     public var position: SourcePosition
 
     public init(
-      driver: Driver = .qemu, commandLine: String = Boot.usualCommandLine, memory: Int = 2 << 30,
+      commandLine: String = Boot.usualCommandLine, memory: Int = 2 << 30,
       processor: String = "x86-64-v2", kernel: String? = nil, initrd: String? = nil,
       ready: String = "multi-user.target", health: [String] = [], display: Int? = nil,
       show: [String] = [], showUser: String = "root", clones: Bool = true, timeout: Int = 300,
       growth: Int = 8 << 20, position: SourcePosition
     ) {
-      self.driver = driver
       self.commandLine = commandLine
       self.memory = memory
       self.processor = processor

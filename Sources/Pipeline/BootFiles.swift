@@ -31,10 +31,11 @@ func bootMedia(
       } else if name.hasPrefix("boot/vmlinuz-") {
         try writeAtomically(try archive.readAll(limit: 256 << 20), to: kernel)
         hasKernel = true
-      } else if name.contains("lib/modules/"), last.hasSuffix(".ko"),
-        BootMedia.moduleOrder.contains(String(last.dropLast(3)))
+      } else if name.contains("lib/modules/"), let module = moduleName(of: last),
+        BootMedia.moduleOrder.contains(module)
       {
-        media.modules[String(last.dropLast(3))] = try archive.readAll(limit: 64 << 20)
+        // Ubuntu compresses each; busybox does not undo it.
+        media.modules[module] = try archive.withPlainMember { try $0.readAll(limit: 64 << 20) }
       }
     }
   }
@@ -42,6 +43,12 @@ func bootMedia(
     throw NotJudged("the packages that the lock names for booting hold no kernel or no busybox")
   }
   return media
+}
+
+/// The name of a kernel module by its file's name; nil for another file.
+func moduleName(of file: String) -> String? {
+  [".ko", ".ko.zst", ".ko.xz", ".ko.gz"].first(where: file.hasSuffix)
+    .map { String(file.dropLast($0.count)) }
 }
 
 /// Calls `body` with each file of a deb that bears a name in `boot`, `bin` or a folder of modules.

@@ -48,6 +48,7 @@ public func build(
     }
     try catalog.refuseQuarantined(buildId: inputs.buildId, of: name)
   }
+  try MissingBootProgram.check(request, recipe)
 
   let sources: Sources
   if let opened {

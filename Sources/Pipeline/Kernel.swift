@@ -35,7 +35,8 @@ public func writeKernel(
     try writeAtomically(media.initrdForService(), to: file)
     initrd = file
   }
-  let (acceleration, reason) = probeAcceleration(kernel: media.kernel)
+  let (acceleration, reason) = probeAcceleration(
+    kernel: media.kernel, memory: kvmAnswer(in: store))
   return Kernel(
     kernel: media.kernel.string, initrd: initrd?.string ?? "",
     accelerator: acceleration == .kvm ? "kvm" : "tcg", reason: reason)

@@ -27,6 +27,8 @@ extension Maker {
     let recipe = inputs.recipe
     let run = try RunFolder(of: recipe.image.name, in: request.store)
     events(.began(.check, total: nil, unit: .items))
+    // The longest step, and it reads the image only; left early when another check has failed.
+    async let booted = boot(disk, evidence: run.path)
     var done = 0
     let judge = ImageJudge(
       disk: disk, recipe: recipe, jobs: request.jobs ?? processors, skipping: request.skippedChecks,
@@ -43,13 +45,12 @@ extension Maker {
     report.results = judgement.results
     let sandbox = Sandbox(root: root, hostname: recipe.image.hostname)
     report.results += try runTreeTests(
-      of: recipe, in: sandbox,
+      of: recipe, in: sandbox, skipping: request.skippedChecks,
       onOutput: { try run.keep($1, of: $0) },
       onResult: { sink(.advanced(.check, done: done, subject: $0.name)) })
-    if !report.hasFailed, !request.skippedChecks.contains("boot") {
-      report.results += try bootResults(
-        of: disk, recipe, inputs.lock, from: blobs, store: request.store, evidence: run.path,
-        events: events, onResult: { sink(.advanced(.check, done: done, subject: $0.name)) })
+    if !report.hasFailed {
+      if recipe.boot != nil { sink(.advanced(.check, done: done, subject: "boot")) }
+      report.results += try await booted
     }
     events(.ended(.check))
     try run.write(report)
@@ -58,6 +59,20 @@ extension Maker {
     }
     guard !report.hasFailed else { throw CheckFailure(report: report, evidence: run.path.string) }
     return Verdict(checks: report.manifestChecks, files: judgement.files)
+  }
+
+  /// Boots the image where the recipe asks for it; what stands in the way of that is a failure.
+  private func boot(_ disk: FilePath, evidence: FilePath) async throws -> [CheckResult] {
+    let recipe = inputs.recipe
+    guard recipe.boot != nil else { return [] }
+    guard !request.skippedChecks.contains("boot") else {
+      return unbooted(.skipped, "--skip-check was given")
+    }
+    let results = try await bootResults(
+      of: disk, recipe, inputs.lock, from: blobs, store: request.store, evidence: evidence,
+      skipping: request.skippedChecks, events: events)
+    guard let obstacle = results.first, obstacle.outcome == .skipped else { return results }
+    return unbooted(.failed, obstacle.remark ?? "")
   }
 
   /// What the agents are now, by the one rule for files and folders; compiled ones have a path by now.

@@ -43,7 +43,9 @@ public struct VerifyResult: Sendable {
 }
 
 /// Judges a published or a loose image as far as it can; what it cannot judge is in the report too.
-public func verify(_ request: VerifyRequest, events: @escaping EventSink) throws -> VerifyResult {
+public func verify(
+  _ request: VerifyRequest, events: @escaping EventSink
+) async throws -> VerifyResult {
   let recipe = try request.recipe?.read()
   let catalog = Catalog(store: request.store)
   var release: Release?
@@ -93,7 +95,8 @@ public func verify(_ request: VerifyRequest, events: @escaping EventSink) throws
         name: "tests in the tree", phase: .sandbox, outcome: .skipped, seconds: 0,
         remark: "\(tests) of them run where the tree is: in a build"))
   }
-  report.results += try bootResults(request, recipe, disk: disk, evidence: run.path, events: events)
+  report.results += try await bootResults(
+    request, recipe, disk: disk, evidence: run.path, events: events)
   events(.ended(.check))
   try run.write(report)
   return VerifyResult(image: disk, report: report, evidence: run.path)
@@ -102,7 +105,7 @@ public func verify(_ request: VerifyRequest, events: @escaping EventSink) throws
 private func bootResults(
   _ request: VerifyRequest, _ recipe: Recipe?, disk: FilePath, evidence: FilePath,
   events: @escaping EventSink
-) throws -> [CheckResult] {
+) async throws -> [CheckResult] {
   func skipped(_ reason: String) -> [CheckResult] {
     [CheckResult(name: "boot", phase: .vm, outcome: .skipped, seconds: 0, remark: reason)]
   }
@@ -116,39 +119,7 @@ private func bootResults(
   guard let lock = try readLock(source.lockFile) else {
     return skipped("the recipe has no lock, which would name a kernel")
   }
-  return try bootResults(
+  return try await bootResults(
     of: disk, recipe, lock, from: try BlobStore(store: request.store), store: request.store,
-    evidence: evidence, events: events)
-}
-
-/// Boots an image as its recipe says.
-func bootResults(
-  of disk: FilePath, _ recipe: Recipe, _ lock: Lock, from blobs: BlobStore, store: FilePath,
-  evidence: FilePath, events: @escaping EventSink,
-  onResult: (CheckResult) -> Void = { _ in }
-) throws -> [CheckResult] {
-  guard let boot = recipe.boot else { return [] }
-  let work = try WorkFolder(in: store)
-  defer {
-    // What cannot be removed now is swept by the next build.
-    try? work.remove()
-  }
-  do {
-    guard boot.driver == .qemu else {
-      throw NotJudged("'firecracker' is not on this machine, or has no KVM to use")
-    }
-    let media = try bootMedia(of: lock, for: boot, from: blobs, into: work.path.appending("boot"))
-    let (acceleration, remark) = probeAcceleration(kernel: media.kernel)
-    events(
-      .note(
-        "booting the image: \(remark)\(acceleration == .kvm ? "" : "; the processor is emulated")"))
-    return try BootCheck(
-      disk: disk, recipe: recipe, boot: boot, media: media, acceleration: acceleration,
-      evidence: evidence, scratch: work.path
-    ).results(onResult: onResult)
-  } catch let reason as NotJudged {
-    return [
-      CheckResult(name: "boot", phase: .vm, outcome: .skipped, seconds: 0, remark: reason.reason)
-    ]
-  }
+    evidence: evidence, skipping: request.skippedChecks, events: events)
 }

@@ -44,8 +44,10 @@ extension RecipeReader {
   var boot: Recipe.Boot? {
     guard var fields = fields("boot") else { return nil }
     var boot = Recipe.Boot(position: fields.position)
-    if let driver = fields.string("driver", .oneOf(["qemu", "firecracker"])) {
-      boot.driver = Recipe.Boot.Driver(rawValue: driver.value) ?? .qemu
+    if let driver = fields.string("driver", .oneOf(["qemu", "firecracker"])), driver.value != "qemu"
+    {
+      fields.refuse(
+        driver.position, "'driver = \"firecracker\"' is not supported yet", hint: "say 'qemu'")
     }
     boot.commandLine = fields.string("cmdline", .text)?.value ?? boot.commandLine
     boot.memory = fields.size("memory", in: (64 << 20)...(1 << 40)) ?? boot.memory

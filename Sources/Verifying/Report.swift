@@ -7,6 +7,15 @@ public struct Report: Sendable, Equatable, Encodable {
 
   public init(_ results: [CheckResult] = []) { self.results = results }
 
+  /// What a manifest says of it.
+  public init(_ checks: [Manifest.Check]) {
+    results = checks.map { check in
+      CheckResult(
+        name: check.id, phase: check.phase, outcome: check.result, seconds: check.seconds ?? 0,
+        remark: check.summary)
+    }
+  }
+
   public var findings: [Finding] { results.flatMap(\.findings) }
   public var failures: [CheckResult] { results.filter { $0.outcome == .failed } }
   public var hasFailed: Bool { !failures.isEmpty }

@@ -38,6 +38,26 @@ struct ImageCheckTests {
         "root/.bash_history", file("ls\n"), CredentialsCheck(),
         "error: credentials: /root/.bash_history: is someone's history; remove it in a [[run]]"),
       Fault(
+        "var/lib/systemd/random-seed", file("x"), IdentityCheck(),
+        "error: identity: /var/lib/systemd/random-seed: is a random seed, the same for every clone; remove it: clones with equal seeds draw equal numbers"
+      ),
+      Fault(
+        "var/lib/dhcp/dhclient.leases", file("lease {}\n"), IdentityCheck(),
+        "error: identity: /var/lib/dhcp/dhclient.leases: is a DHCP lease, the same for every clone; remove it in a [[run]]"
+      ),
+      Fault(
+        "root/.ssh/authorized_keys", file("ssh-ed25519 AAAA\n"), CredentialsCheck(),
+        "error: credentials: /root/.ssh/authorized_keys: is a list of keys that may log in; remove it in a [[run]]"
+      ),
+      Fault(
+        "home/agent/.codex/auth.json", file("{}"), CredentialsCheck(),
+        "error: credentials: /home/agent/.codex/auth.json: is someone's credentials; remove it in a [[run]]"
+      ),
+      Fault(
+        "root/.npm/_cacache/index", file("x"), CredentialsCheck(),
+        "error: credentials: /root/.npm/_cacache: is npm's cache, which keeps signed addresses; remove it in a [[run]]"
+      ),
+      Fault(
         "home/auth.json", file("{}"), CredentialsCheck(), nil),
       Fault(
         "etc/shadow", file("root:$y$j9T$abc$def:1::::::\n"), PasswordsCheck(),
@@ -106,7 +126,13 @@ struct ImageCheckTests {
         "error: packages: hello: has no list of its files"),
     ])
   func doctored(_ fault: Fault) throws {
-    let image = try DoctoredImage([fault.path: fault.node])
+    var changes = [fault.path: fault.node]
+    let parts = fault.path.split(separator: "/")
+    for count in 1..<parts.count {
+      let folder = parts[..<count].joined(separator: "/")
+      if DoctoredImage.sound[folder] == nil { changes[folder] = DoctoredImage.directory() }
+    }
+    let image = try DoctoredImage(changes)
     let found = try image.findings(
       of: fault.check,
       builder: BuildMachine(hostName: "buildhost", folders: ["/srv/work/1"]))
@@ -189,6 +215,23 @@ struct ImageCheckTests {
     #expect(result.outcome == .failed)
     #expect("\(result.findings)".contains("Root inode"))
     #expect(throws: ImagingFailure.self) { try readImage(at: image.disk) }
+  }
+
+  @Test("find one block of a file that is corrupt, which no other judge can")
+  func corruptContent() throws {
+    let image = try DoctoredImage([
+      "opt/agent/data": file(String(repeating: "golden", count: 4000))
+    ])
+    let blocks = try runTool("debugfs", ["-R", "blocks /opt/agent/data", image.disk.string]).output
+    let block = try #require(
+      blocks.split(whereSeparator: \.isWhitespace).compactMap { Int64($0) }.last)
+    let disk = try FileDescriptor.open(image.disk, .writeOnly)
+    try disk.closeAfter { _ = try disk.writeAll(toAbsoluteOffset: block * 4096, [0xA5]) }
+    #expect(try image.findings(of: FsckCheck()) == [])
+    #expect(
+      try image.findings(of: SameTreeCheck()) == [
+        "error: tree: /opt/agent/data: has another content than was meant"
+      ])
   }
 
   @Test(

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Content
 internal import Model
 internal import Publishing
+internal import Verifying
 
 /// `build-snapshot show NAME[@VERSION]`: one release.
 struct ShowCommand: AsyncParsableCommand {
@@ -59,4 +60,12 @@ private func text(of release: Release) -> String {
     ("before", manifest.lineage.previous?.version.description ?? ""),
   ]
   return rows.filter { !$0.1.isEmpty }.map { padded($0.0, 14) + $0.1 + "\n" }.joined()
+    + checks(of: manifest)
+}
+
+/// A line for each check, with its result, time and remark.
+private func checks(of manifest: Manifest) -> String {
+  guard !manifest.checks.isEmpty else { return "" }
+  return "checks\n"
+    + Report(manifest.checks).text.split(separator: "\n").map { "  \($0)\n" }.joined()
 }

@@ -18,11 +18,14 @@ public struct BootCheck: Sendable {
   var evidence: FilePath
   /// Where the machines' disks are while they run.
   var scratch: FilePath
+  /// Names of checks to leave out.
+  var skipping: Set<String>
 
   public init(
     disk: FilePath, recipe: Recipe, boot: Recipe.Boot, media: BootMedia,
-    acceleration: Acceleration, evidence: FilePath, scratch: FilePath
+    acceleration: Acceleration, evidence: FilePath, scratch: FilePath, skipping: Set<String> = []
   ) {
+    self.skipping = skipping
     self.disk = disk
     self.recipe = recipe
     self.boot = boot
@@ -36,30 +39,45 @@ public struct BootCheck: Sendable {
   private var slowness: Int { acceleration == .emulated ? 10 : 1 }
 
   /// Runs the machines; gives all results at once.
-  public func results(onResult: (CheckResult) -> Void = { _ in }) throws -> [CheckResult] {
+  ///
+  /// A machine that stalls with KVM is tried once more without it.
+  public func results(onResult: (CheckResult) -> Void = { _ in }) async throws -> [CheckResult] {
     let begin = ContinuousClock.now
-    var first: MachineOutcome?
+    let machines: Result<Machines, any Error>
+    do { machines = .success(try await onThread { try run(shouldStop: $0) }) } catch {
+      if error is CancellationError { throw error }
+      machines = .failure(error)
+    }
+    if acceleration == .kvm, case .success(let stalled) = machines, stalled.first.isStalled {
+      var patient = self
+      patient.acceleration = .emulated
+      return try await patient.results(onResult: onResult)
+    }
+    return try judge(machines, seconds: seconds(.now - begin), onResult)
+  }
+
+  private struct Machines: Sendable {
+    var first: MachineOutcome
     var second: MachineOutcome?
-    var failure: (any Error)?
-    do { (first, second) = try run() } catch let error as CancellationError {
-      throw error
-    } catch { failure = error }
-    let time = seconds(.now - begin)
+  }
+
+  private func judge(
+    _ machines: Result<Machines, any Error>, seconds time: Double, _ onResult: (CheckResult) -> Void
+  ) throws -> [CheckResult] {
     var results: [CheckResult] = []
     func add(
       _ name: String, _ body: (MachineOutcome) throws -> (findings: [Finding], remark: String?)
     ) throws {
       var result = try CheckResult.timed(name, .vm) {
-        if let failure { throw failure }
-        guard let first else { throw NotJudged("no machine ran") }
-        return try body(first)
+        if skipping.contains(name) { throw NotJudged("--skip-check was given") }
+        return try body(try machines.get().first)
       }
       if name == "boot" { result.seconds = time }
       onResult(result)
       results.append(result)
     }
     try add("boot", boot)
-    guard let first, first.ready != nil else { return results }
+    guard case .success(let ran) = machines, ran.first.ready != nil else { return results }
     try add("failed-units", failedUnits)
     try add("root-writable") { outcome in
       (
@@ -78,25 +96,31 @@ public struct BootCheck: Sendable {
     for (index, test) in tests.enumerated() {
       try add("test: \(test.name)") { try self.test($0, index) }
     }
+    for name in ran.first.ownTests.keys.sorted() {
+      try add("verify.d: \(name)") { try self.ownTest($0, name) }
+    }
     try add("growth", growth)
-    if boot.clones { try add("clones") { try self.clones($0, second) } }
+    try add("poweroff", poweroff)
+    if boot.clones { try add("clones") { try self.clones($0, ran.second) } }
     return results
   }
 
-  private func run() throws -> (MachineOutcome, MachineOutcome?) {
+  private func run(shouldStop: @escaping @Sendable () -> Bool) throws -> Machines {
     let slots = Mutex<[Int: Result<MachineOutcome, any Error>]>([:])
     let count = boot.clones ? 2 : 1
     DispatchQueue.concurrentPerform(iterations: count) { index in
-      let result = Result { try machine(index) }
+      let result = Result { try machine(index, shouldStop) }
       slots.withLock { $0[index] = result }
     }
     let results = slots.withLock { $0 }
     guard let first = results[0] else { throw NotJudged("no machine ran") }
     // That the second is missing, the comparison says.
-    return (try first.get(), try? results[1]?.get())
+    return Machines(first: try first.get(), second: try? results[1]?.get())
   }
 
-  private func machine(_ index: Int) throws -> MachineOutcome {
+  private func machine(
+    _ index: Int, _ shouldStop: @escaping @Sendable () -> Bool
+  ) throws -> MachineOutcome {
     let folder = scratch.appending("machine-\(index)")
     try makeFolder(folder)
     var ports: [(host: UInt16, guest: UInt16)] = []
@@ -119,7 +143,7 @@ public struct BootCheck: Sendable {
     let limit =
       acceleration == .emulated ? boot.timeout : max(10, boot.timeout / 10)
     return try MachineRun(
-      emulator, tests: own, isFirst: index == 0, limit: .seconds(limit), idle: .zero
+      emulator, tests: own, isFirst: index == 0, limit: .seconds(limit), shouldStop: shouldStop
     ).run()
   }
 
@@ -189,12 +213,18 @@ public struct BootCheck: Sendable {
     }
     let file = evidence.appending("screen.png")
     try writeAtomically(picture.png, to: file)
+    if !outcome.shown.isEmpty {
+      try writeAtomically(Array(outcome.shown.utf8), to: evidence.appending("show.out"))
+    }
     if picture.isBlank {
+      let said = outcome.shown.split(separator: "\n").suffix(4).map { "    \($0)" }
       return (
         [
           Finding(
             check: "display", place: "port \(boot.display ?? 0)",
-            "the display of \(picture.width)×\(picture.height) is blank",
+            "the display of \(picture.width)×\(picture.height) is blank"
+              + (said.isEmpty
+                ? "" : ", and '\(boot.show[0])' said:\n" + said.joined(separator: "\n")),
             hint: "look at '\(file)'; [boot] show says what shall be on it")
         ], nil
       )
@@ -218,20 +248,42 @@ public struct BootCheck: Sendable {
     return (result.findings(of: test), "\(result.ending)")
   }
 
-  private func growth(_ outcome: MachineOutcome) -> ([Finding], String?) {
-    let size = "\(tenths(Double(outcome.growth) / 1_048_576)) MiB"
-    guard tests.isEmpty, boot.show.isEmpty else {
-      // What tests write is not what a boot writes.
-      return ([], "\(size), tests included")
-    }
-    guard outcome.growth > boot.growth else { return ([], size) }
+  private func ownTest(_ outcome: MachineOutcome, _ name: String) throws -> ([Finding], String?) {
+    guard let result = outcome.ownTests[name] else { throw NotJudged("it did not run") }
+    try writeAtomically(result.output, to: evidence.appending("verify.d-\(name).out"))
+    guard result.ending != .exited(0) else { return ([], nil) }
+    return (
+      [
+        Finding(
+          check: "verify.d: \(name)", place: "/usr/lib/golden/verify.d/\(name)",
+          "\(result.ending); it printed: \(result.excerpt)")
+      ], nil
+    )
+  }
+
+  private func growth(_ outcome: MachineOutcome) throws -> ([Finding], String?) {
+    guard let growth = outcome.growth else { throw NotJudged("the machine was never idle") }
+    let size = "\(tenths(Double(growth) / 1_048_576)) MiB"
+    guard growth > boot.growth else { return ([], size) }
     return (
       [
         Finding(
           check: "growth",
-          "a boot wrote \(size) to the machine's disk, more than \(boot.growth >> 20) MiB",
+          "a boot wrote \(size) to the machine's disk, more than \(tenths(Double(boot.growth) / 1_048_576)) MiB",
           hint: "see which services write; each clone pays for it")
       ], size
+    )
+  }
+
+  private func poweroff(_ outcome: MachineOutcome) throws -> ([Finding], String?) {
+    guard outcome.isDone else { throw NotJudged("the machine did not come so far") }
+    guard !outcome.isOff else { return ([], nil) }
+    return (
+      [
+        Finding(
+          check: "poweroff", "the machine did not switch itself off in time",
+          hint: "the end of '\(evidence.appending("console.log"))' has what it waits for")
+      ], nil
     )
   }
 
@@ -262,6 +314,29 @@ public struct BootCheck: Sendable {
   /// The SHA-256 of nothing: there are no such files.
   private static let hashOfNothing =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+}
+
+/// Runs blocking work on a thread of its own; when the task is cancelled, the work is told.
+private func onThread<Value: Sendable>(
+  _ work: @escaping @Sendable (_ shouldStop: @escaping @Sendable () -> Bool) throws -> Value
+) async throws -> Value {
+  try Task.checkCancellation()
+  let isCancelled = Flag()
+  return try await withTaskCancellationHandler {
+    try await withCheckedThrowingContinuation { continuation in
+      DispatchQueue.global().async {
+        continuation.resume(with: Result { try work { isCancelled.isSet } })
+      }
+    }
+  } onCancel: {
+    isCancelled.set()
+  }
+}
+
+private final class Flag: Sendable {
+  private let value = Mutex(false)
+  var isSet: Bool { value.withLock { $0 } }
+  func set() { value.withLock { $0 = true } }
 }
 
 /// With one digit after the point.

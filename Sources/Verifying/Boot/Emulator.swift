@@ -1,18 +1,10 @@
 internal import Content
 internal import Model
-public import SystemPackage
-internal import Terminal
+internal import SystemPackage
 
 #if canImport(Glibc)
   internal import Glibc
 #endif
-
-/// How fast a machine runs here.
-public enum Acceleration: String, Sendable, Equatable {
-  case kvm
-  /// The processor is emulated: everything takes about ten times as long.
-  case emulated
-}
 
 /// The words that start QEMU for an image.
 struct Emulator: Sendable {
@@ -27,6 +19,7 @@ struct Emulator: Sendable {
   var token: String
 
   static let program = "qemu-system-x86_64"
+  static let imageProgram = "qemu-img"
 
   var overlay: FilePath { folder.appending("disk.qcow2") }
   var console: FilePath { folder.appending("console.log") }
@@ -74,11 +67,13 @@ struct Emulator: Sendable {
 
   /// Makes the layer that takes what the machine writes; the image itself is only read.
   func makeOverlay(on disk: FilePath) throws {
-    guard let program = HostTool.path("qemu-img") else {
-      throw NotJudged("there is no qemu-img here")
+    guard let program = HostTool.path(Self.imageProgram) else {
+      throw NotJudged("there is no '\(Self.imageProgram)' here")
     }
+    // In pieces of a block, so that it is as large as what was written.
     let result = try HostTool.run([
-      program, "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk.string, overlay.string,
+      program, "create", "-q", "-f", "qcow2", "-o", "cluster_size=4096", "-F", "raw", "-b",
+      disk.string, overlay.string,
     ])
     guard result.status == 0 else { throw ToolFailure(program: program, reason: result.text) }
   }
@@ -88,41 +83,4 @@ struct Emulator: Sendable {
     var facts = stat()
     return stat(overlay.string, &facts) == 0 ? Int(facts.st_blocks) * 512 : 0
   }
-}
-
-/// Whether KVM runs the kernel that images are booted with.
-///
-/// A toy guest can run where a kernel hangs, so the kernel itself is started, without a disk: it says
-/// its version within seconds, or this machine's KVM is of no use.
-public func probeAcceleration(
-  kernel: FilePath, isPatient: Bool = true
-) -> (acceleration: Acceleration, remark: String) {
-  guard access("/dev/kvm", R_OK | W_OK) == 0 else { return (.emulated, "no /dev/kvm for us here") }
-  guard ["kvm_intel", "kvm_amd"].contains(where: { access("/sys/module/\($0)", F_OK) == 0 }) else {
-    return (.emulated, "/dev/kvm is there, but no processor's module for it")
-  }
-  guard let program = HostTool.path(Emulator.program) else {
-    return (.emulated, "there is no QEMU")
-  }
-  let words = [
-    "-M", "q35", "-accel", "kvm", "-cpu", "host", "-m", "256", "-nodefaults", "-display", "none",
-    "-no-reboot", "-kernel", kernel.string, "-append", "console=ttyS0 panic=-1", "-serial", "stdio",
-  ]
-  do {
-    let child = try Child.start(
-      Command(program, words, environment: ["PATH": "/usr/bin:/bin"]))
-    defer { child.stop(grace: .zero) }
-    let end = ContinuousClock.now + .seconds(5)
-    var text = ""
-    while .now < end {
-      switch child.next(before: end) {
-      case .output(let bytes):
-        text += String(decoding: bytes, as: UTF8.self)
-        if text.contains("Linux version") { return (.kvm, "KVM runs the kernel") }
-      case .ended: return (.emulated, "QEMU refuses KVM")
-      default: break
-      }
-    }
-    return (.emulated, "KVM is there and the kernel says nothing in 5 s: it hangs")
-  } catch { return (.emulated, "\(error)") }
 }

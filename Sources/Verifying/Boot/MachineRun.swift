@@ -19,12 +19,20 @@ struct MachineOutcome: Sendable {
   var identity: [String: String] = [:]
   var blame = ""
   var tests: [Int: TestOutcome] = [:]
+  /// Of the tests that the image brings along, by name.
+  var ownTests: [String: TestOutcome] = [:]
   /// Statuses of `health`; nil: no answer.
   var health: [Int?] = []
   var picture: Picture?
-  /// Bytes of the host's disk that the machine's writes took.
-  var growth = 0
+  /// What the command printed that brings something onto the display.
+  var shown = ""
+  /// Bytes of the host's disk that the machine's writes took until it was idle, before any test.
+  var growth: Int?
   var isDone = false
+  /// Whether it then switched itself off.
+  var isOff = false
+  /// Whether it said nothing for too long, and nothing tells why.
+  var isStalled = false
   /// Why it was given up.
   var cause: String?
 }
@@ -36,14 +44,20 @@ final class MachineRun: Sendable {
   /// Whether health, screen and growth are looked at as well.
   private let isFirst: Bool
   private let limit: Duration
-  private let idle: Duration
+  private let shouldStop: @Sendable () -> Bool
 
-  init(_ emulator: Emulator, tests: [Recipe.Test], isFirst: Bool, limit: Duration, idle: Duration) {
+  /// - Parameters:
+  ///   - limit: until it is ready; later, until it is off.
+  ///   - shouldStop: whether its owner has lost interest.
+  init(
+    _ emulator: Emulator, tests: [Recipe.Test], isFirst: Bool, limit: Duration,
+    shouldStop: @escaping @Sendable () -> Bool
+  ) {
     self.emulator = emulator
     self.tests = tests
     self.isFirst = isFirst
     self.limit = limit
-    self.idle = idle
+    self.shouldStop = shouldStop
   }
 
   func run() throws -> MachineOutcome {
@@ -64,6 +78,7 @@ final class MachineRun: Sendable {
     var deadline = begin + limit
     let visit = Visit()
     var isVisiting = false
+    var isLeaving = false
     var said = ""
     while true {
       switch child.next(before: .now + .milliseconds(100)) {
@@ -71,17 +86,23 @@ final class MachineRun: Sendable {
       case .errors(let bytes): said += String(decoding: bytes, as: UTF8.self)
       case .ended:
         consoleText += console.read()
-        outcome.cause =
-          likelyCause(ofConsole: consoleText)?.cause
-          ?? "the machine ended by itself \(said.trimmed)"
+        if outcome.isDone {
+          outcome.isOff = true
+        } else {
+          outcome.cause =
+            likelyCause(ofConsole: consoleText)?.cause
+            ?? "the machine ended by itself \(said.trimmed)".trimmed
+        }
         return outcome
       case .deadline, .woken, .readable: break
       }
-      if Task.isCancelled { throw CancellationError() }
+      if shouldStop() { throw CancellationError() }
       consoleText += console.read()
+      let wasDone = outcome.isDone
       for line in control.readLines() {
         let typed = terminal.note(line)
         if !typed.isEmpty { child.send(typed) }
+        if line == "GOLDEN-IDLE" { outcome.growth = emulator.overlaySize }
         note(line, &outcome)
       }
       if outcome.ready != nil, outcome.wall == nil {
@@ -90,27 +111,36 @@ final class MachineRun: Sendable {
         let own = tests.reduce(0) { $0 + $1.timeout } * slowness
         deadline = .now + limit + .seconds(own)
       }
-      if isFirst, outcome.ready != nil, !isVisiting {
+      if isFirst, outcome.growth != nil, !isVisiting {
         isVisiting = true
         let emulator = emulator
         let slowness = slowness
         DispatchQueue.global().async { visit.make(emulator, slowness: slowness) }
       }
-      if outcome.isDone, !isFirst || visit.isOver {
-        if isFirst { (outcome.health, outcome.picture) = visit.found }
-        outcome.growth = emulator.overlaySize
-        return outcome
+      if outcome.isDone {
+        // A clone has told what it is asked for.
+        guard isFirst else { return outcome }
+        if !wasDone { deadline = .now + limit + .seconds(visit.patience(emulator, slowness)) }
+        if visit.isOver, !isLeaving {
+          isLeaving = true
+          (outcome.health, outcome.picture) = visit.found
+          deadline = .now + .seconds(12 * slowness)
+          child.send([UInt8(ascii: "\n")])
+        }
       }
       if outcome.ready == nil, let found = likelyCause(ofConsole: consoleText), found.isFinal {
         outcome.cause = found.cause
         return outcome
       }
       if .now >= deadline {
-        let how = outcome.ready == nil ? "it was not ready" : "it did not finish its tests"
-        outcome.cause =
-          likelyCause(ofConsole: consoleText)?.cause
-          ?? "it hangs: \(how) after \(Int(seconds(.now - begin))) s"
         if isFirst, isVisiting { (outcome.health, outcome.picture) = visit.found }
+        if outcome.isDone { return outcome }
+        let how = outcome.ready == nil ? "it was not ready" : "it did not finish its tests"
+        outcome.cause = likelyCause(ofConsole: consoleText)?.cause
+        outcome.isStalled = outcome.cause == nil && outcome.ready == nil
+        if outcome.cause == nil {
+          outcome.cause = "it hangs: \(how) after \(Int(seconds(.now - begin))) s"
+        }
         return outcome
       }
     }
@@ -119,32 +149,80 @@ final class MachineRun: Sendable {
   private var slowness: Int { emulator.acceleration == .emulated ? 10 : 1 }
 
   private func note(_ line: String, _ outcome: inout MachineOutcome) {
-    let words = line.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+    let words = line.split(separator: " ", maxSplits: 1).map(String.init)
+    let rest = words.count > 1 ? words[1] : ""
+    let parts = rest.split(separator: " ").map(String.init)
     switch words.first {
-    case "GOLDEN-READY" where words.count >= 3:
-      outcome.ready = Double(words[1])
-      outcome.isRootWritable = words[2] == "yes"
-      outcome.failedUnits = words.dropFirst(3).filter { !$0.isEmpty }
-    case "GOLDEN-FAILED" where words.count == 3: outcome.unitLogs[words[1]] = decoded(words[2])
-    case "GOLDEN-IDENTITY" where words.count >= 3: outcome.identity[words[1]] = words[2]
-    case "GOLDEN-BLAME" where words.count == 2: outcome.blame = decoded(words[1])
-    case "GOLDEN-CHECK" where words.count == 6:
-      guard let index = Int(words[1]), let status = Int(words[2]), tests.indices.contains(index),
-        let began = Double(words[3]), let ended = Double(words[4])
-      else { return }
-      var test = outcome.tests[index] ?? TestOutcome(ending: .timedOut, output: [], shown: "")
-      // The shell adds 128 to a signal's number; KILL is the time limit's when the time is over.
-      let isLate = status == 137 && ended - began >= Double(tests[index].timeout)
-      test.ending = isLate ? .timedOut : status > 128 ? .signalled(status - 128) : .exited(status)
-      if !tests[index].hasTerminal { test.output = Array(decoded(words[5]).utf8) }
-      outcome.tests[index] = test
+    case "GOLDEN-READY":
+      // A line that was cut off says nothing.
+      guard let ready = try? JSONDecoder().decode(ReadyLine.self, from: Data(rest.utf8)) else {
+        return
+      }
+      outcome.ready = ready.uptime
+      outcome.isRootWritable = ready.isRootWritable
+      outcome.failedUnits = ready.failed
+    case "GOLDEN-FAILED" where parts.count == 2: outcome.unitLogs[parts[0]] = decoded(parts[1])
+    case "GOLDEN-IDENTITY" where parts.count >= 2: outcome.identity[parts[0]] = parts[1]
+    case "GOLDEN-BLAME" where parts.count == 1: outcome.blame = decoded(parts[0])
+    case "GOLDEN-SHOWN" where parts.count == 1: outcome.shown = decoded(parts[0])
+    case "GOLDEN-CHECK":
+      // As above.
+      guard let check = try? JSONDecoder().decode(CheckLine.self, from: Data(rest.utf8)) else {
+        return
+      }
+      note(check, &outcome)
     case "GOLDEN-DONE": outcome.isDone = true
     default: break
     }
   }
 
+  private func note(_ check: CheckLine, _ outcome: inout MachineOutcome) {
+    let test = check.index.flatMap { tests.indices.contains($0) ? tests[$0] : nil }
+    // The shell adds 128 to a signal's number; KILL is the time limit's when the time is over.
+    let isLate = check.status == 137 && check.milliseconds >= (test?.timeout ?? 60) * 1000
+    let ending: TestOutcome.Ending =
+      isLate
+      ? .timedOut : check.status > 128 ? .signalled(check.status - 128) : .exited(check.status)
+    guard let index = check.index, let test else {
+      outcome.ownTests[check.name] = TestOutcome(
+        ending: ending, output: Array(decoded(check.output ?? "").utf8), shown: "")
+      return
+    }
+    var result = outcome.tests[index] ?? TestOutcome(ending: .timedOut, output: [], shown: "")
+    result.ending = ending
+    if !test.hasTerminal { result.output = Array(decoded(check.output ?? "").utf8) }
+    outcome.tests[index] = result
+  }
+
   private func decoded(_ text: String) -> String {
     Data(base64Encoded: text).map { String(decoding: $0, as: UTF8.self) } ?? ""
+  }
+}
+
+/// `GOLDEN-READY` of boot contract v1, as far as it is looked at.
+private struct ReadyLine: Decodable {
+  var uptime: Double
+  var failed: [String]
+  var isRootWritable: Bool
+  private enum CodingKeys: String, CodingKey {
+    case uptime, failed
+    case isRootWritable = "root_rw"
+  }
+}
+
+/// `GOLDEN-CHECK` of boot contract v1; `n` is the place of a recipe's test.
+private struct CheckLine: Decodable {
+  var index: Int?
+  var name: String
+  var status: Int
+  var milliseconds: Int
+  var output: String?
+  private enum CodingKeys: String, CodingKey {
+    case name
+    case index = "n"
+    case status = "rc"
+    case milliseconds = "ms"
+    case output = "out"
   }
 }
 
@@ -205,6 +283,11 @@ private final class Visit: Sendable {
 
   var isOver: Bool { state.withLock(\.isOver) }
   var found: ([Int?], Picture?) { state.withLock { ($0.health, $0.picture) } }
+
+  /// Seconds after which it surely is over.
+  func patience(_ emulator: Emulator, _ slowness: Int) -> Int {
+    (emulator.boot.health.count * 8 + (emulator.boot.display == nil ? 0 : 20)) * slowness
+  }
 
   func make(_ emulator: Emulator, slowness: Int) {
     let boot = emulator.boot

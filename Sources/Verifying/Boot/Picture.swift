@@ -6,15 +6,17 @@ struct Picture: Sendable, Equatable {
 
   /// Whether all of it has one colour, but for a pointer's worth of pixels.
   var isBlank: Bool {
-    var counts: [UInt32: Int] = [:]
-    for at in stride(from: 0, to: pixels.count - 2, by: 3) {
-      let colour = UInt32(pixels[at]) << 16 | UInt32(pixels[at + 1]) << 8 | UInt32(pixels[at + 2])
-      counts[colour, default: 0] += 1
-      if counts.count > 64 { break }
+    func colour(_ at: Int) -> UInt32 {
+      UInt32(pixels[at]) << 16 | UInt32(pixels[at + 1]) << 8 | UInt32(pixels[at + 2])
     }
-    let all = pixels.count / 3
-    guard counts.count <= 64 else { return false }
-    return (counts.values.max() ?? all) + 1024 >= all
+    let places = stride(from: 0, to: pixels.count - 2, by: 3)
+    // The only colour that more than half of the pixels can have, by Boyer and Moore's vote.
+    var (ground, lead): (UInt32, Int) = (0, 0)
+    for at in places {
+      if lead == 0 { ground = colour(at) }
+      lead += colour(at) == ground ? 1 : -1
+    }
+    return places.count { colour($0) != ground } <= 1024
   }
 
   /// As PNG. Sources: the PNG specification; RFC 1950 and 1951, blocks stored as they are.

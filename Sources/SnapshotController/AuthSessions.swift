@@ -6,13 +6,16 @@ struct AuthSession: Sendable, Equatable {
   var id: String
   /// As the agent knows it: `codex`, `claude_code`, `gemini_cli`.
   var provider: String
-  /// `starting` until the agent has it; then the agent's own word.
+  /// `starting` until the agent has it; then the agent's own word; `delivering` and `delivered` once its
+  /// credentials go to a machine.
   var status: String
   var machine: String?
   var ip: String?
   var created: String
   var url: String?
   var error: String?
+  /// The machine that gets, or got, the credentials.
+  var receiver: String?
 
   init?(_ row: Database.Row) {
     guard let id = row["session_id"], let provider = row["provider"], let status = row["status"],
@@ -20,16 +23,19 @@ struct AuthSession: Sendable, Equatable {
     else { return nil }
     (self.id, self.provider, self.status, self.created) = (id, provider, status, created)
     (machine, ip) = (row["browser_vm_id"], row["vm_ip"])
-    (url, error) = (row["url"], row["error"])
+    (url, error, receiver) = (row["url"], row["error"], row["cli_vm_id"])
   }
 
-  var isOver: Bool { ["ready", "failed", "timeout", "cancelled"].contains(status) }
+  var isOver: Bool {
+    ["ready", "failed", "timeout", "cancelled", "delivering", "delivered"].contains(status)
+  }
 
   var json: JSON {
     [
       "session_id": .string(id), "provider": .string(provider), "status": .string(status),
       "browser_vm_id": .text(machine), "vm_ip": .text(ip), "created_at": .string(created),
       "url": .text(url), "error": .text(error),
+      "cli_vm_id": .text(receiver),
     ]
   }
 }
@@ -38,7 +44,7 @@ struct AuthSession: Sendable, Equatable {
 struct AuthSessions: Sendable {
   static let role = "browser"
   let fleet: Fleet
-  private var database: Database { fleet.database }
+  var database: Database { fleet.database }
 
   func all() throws -> [AuthSession] {
     try database.run("SELECT * FROM auth_sessions ORDER BY created_at, session_id")
@@ -51,18 +57,27 @@ struct AuthSessions: Sendable {
   }
 
   /// Begins a sign-in; the rest happens by itself.
-  func start(_ provider: String) throws -> AuthSession? {
+  ///
+  /// - Parameter receiver: the machine that gets the credentials once they are there.
+  func start(_ provider: String, for receiver: String?) throws -> AuthSession? {
     let id = "auth-\(randomText())"
     try database.run(
-      "INSERT INTO auth_sessions VALUES (?, ?, 'starting', NULL, NULL, ?, NULL, NULL)", id,
-      provider, wallTime())
+      "INSERT INTO auth_sessions VALUES (?, ?, 'starting', NULL, NULL, ?, NULL, NULL, ?)", id,
+      provider, wallTime(), receiver)
     startThread { carryOut(id) }
     return try session(id)
   }
 
   /// Goes on with the sessions of a controller that was ended.
   func takeUp() throws {
-    for session in try all() where !session.isOver { startThread { carryOut(session.id) } }
+    for session in try all() {
+      if session.status == "delivering" {
+        // They were in the memory of the last controller alone.
+        try end(session.id, "failed", "the controller ended while it delivered the credentials")
+      } else if !session.isOver || session.status == "ready" && session.receiver != nil {
+        startThread { carryOut(session.id) }
+      }
+    }
   }
 
   /// Ends a session with its machine.
@@ -92,6 +107,9 @@ struct AuthSessions: Sendable {
         try note(id, answer.body)
       }
       try follow(id, machine)
+      if let done = try self.session(id), done.status == "ready", let receiver = done.receiver {
+        try deliver(id, to: receiver)
+      }
     } catch {
       fleet.log.write("session failed", ["session": .string(id), "error": .string("\(error)")])
     }
@@ -108,7 +126,7 @@ struct AuthSessions: Sendable {
   }
 
   /// False when the machine failed.
-  private func awaitReady(_ machine: Machine) throws -> Bool {
+  func awaitReady(_ machine: Machine) throws -> Bool {
     while let found = try database.machine(machine.id) {
       if found.state == .ready { return true }
       usleep(100_000)
@@ -143,7 +161,7 @@ struct AuthSessions: Sendable {
       body?["url"]?.string, error, id)
   }
 
-  private func end(_ id: String, _ status: String, _ error: String) throws {
+  func end(_ id: String, _ status: String, _ error: String) throws {
     try database.run(
       "UPDATE auth_sessions SET status = ?, error = ? WHERE session_id = ?", status, error, id)
   }

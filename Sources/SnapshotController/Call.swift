@@ -45,11 +45,11 @@ func call(
   return readAnswer(socket)
 }
 
-/// Reads head and body to the end of the connection, up to 1 MiB.
+/// Reads head and body to the end of the connection, up to 4 MiB: credentials are up to 1 MiB a file.
 private func readAnswer(_ socket: Int32) -> Answer? {
   var bytes: [UInt8] = []
   var buffer = [UInt8](repeating: 0, count: 16384)
-  while bytes.count < 1 << 20 {
+  while bytes.count < 4 << 20 {
     let count = recv(socket, &buffer, buffer.count, 0)
     if count <= 0 { break }
     bytes += buffer[..<count]

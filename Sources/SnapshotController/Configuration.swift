@@ -1,4 +1,5 @@
 internal import AgentHTTP
+internal import Glibc
 internal import SystemPackage
 
 /// What the controller is told by its configuration, a JSON file. Format: `docs/controller.md`.
@@ -12,19 +13,8 @@ struct Configuration: Sendable {
     var ready: Int
     /// Values of the driver's words, such as `memory`.
     var values: [String: String]
-  }
-
-  /// A virtual machine monitor as data: its command and files, with words such as `${disk}` in them.
-  struct Driver: Sendable {
-    var command: [String]
-    /// Files of the machine's folder, name → text.
-    var files: [String: String]
-    /// The machine's address for the controller: `127.0.0.1:${port}`.
-    var address: String
-    /// Its address as `vm_ip` shows it.
-    var ip: String
-    var clone: String
-    var values: [String: String]
+    /// Files that its machines get besides those of the driver.
+    var inject: [FileTemplate]
   }
 
   var store: FilePath
@@ -72,8 +62,10 @@ struct Configuration: Sendable {
     readyTime = try number("ready_seconds", readyTime)
     badBoots = try number("bad_boots", badBoots)
     boots = try number("boots", boots)
-    drivers = Self.builtIn
-    for (name, value) in json["drivers"]?.object ?? [:] { drivers[name] = Driver(value) }
+    drivers = Driver.builtIn
+    for (name, value) in json["drivers"]?.object ?? [:] {
+      drivers[name] = try Driver(value, named: name)
+    }
     roles = []
     for (name, value) in (json["roles"]?.object ?? [:]).sorted(by: { $0.key < $1.key }) {
       guard let image = value["image"]?.string else {
@@ -86,63 +78,53 @@ struct Configuration: Sendable {
       roles.append(
         Role(
           name: name, image: image, driver: driver, ready: value["ready"]?.integer ?? 0,
-          values: words(value["values"])))
+          values: words(value["values"]),
+          inject: try FileTemplate.all(value["inject"], of: "role '\(name)'")))
     }
     guard !roles.isEmpty else { throw FaultyOptions("the configuration needs 'roles'") }
   }
 
+  /// What a role's driver needs of this host: programs and files without which no machine could start.
+  ///
+  /// A monitor that ends because its kernel is missing must not look like an image that does not boot.
+  func missing() -> [String] {
+    roles.flatMap { role -> [String] in
+      guard let driver = drivers[role.driver] else { return [] }
+      let values = driver.values.merging(role.values) { $1 }
+      var missing: [String] = []
+      let program = filled(driver.command[0], values)
+      if !isProgram(program) {
+        missing.append(
+          "role '\(role.name)': driver '\(role.driver)' needs the program '\(program)', which this"
+            + " host does not have")
+      }
+      for word in driver.needs {
+        guard let file = values[word] else {
+          missing.append("role '\(role.name)': driver '\(role.driver)' needs '\(word)' in 'values'")
+          continue
+        }
+        if access(file, R_OK) != 0 {
+          missing.append(
+            "role '\(role.name)': '\(word)' is '\(file)', which cannot be read:"
+              + " \(String(cString: strerror(errno)))")
+        }
+      }
+      return missing
+    }
+  }
+
   func role(_ name: String) -> Role? { roles.first { $0.name == name } }
-
-  /// QEMU with its user network, and Firecracker on a tap device that the host has set up.
-  static let builtIn = [
-    "qemu": Driver(
-      command: [
-        "qemu-system-x86_64", "-machine", "q35,accel=${accel}", "-cpu", "${cpu}", "-smp",
-        "${cpus}", "-m", "${memory}", "-nodefaults", "-display", "none", "-no-reboot", "-serial",
-        "file:${folder}/console.log", "-kernel", "${kernel}", "-initrd", "${initrd}", "-append",
-        "${cmdline}", "-drive", "file=${disk},format=${format},if=virtio,discard=unmap",
-        "-netdev", "user,id=net,hostfwd=tcp:127.0.0.1:${port}-:${agent_port}", "-device",
-        "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci",
-      ], files: [:], address: "127.0.0.1:${port}", ip: "127.0.0.1", clone: "overlay",
-      values: [
-        "accel": "kvm:tcg", "cpu": "max", "cpus": "1", "memory": "2048", "agent_port": "8080",
-        "cmdline":
-          "console=ttyS0 root=/dev/vda rw panic=1 quiet golden.image=${version} golden.token=${token}",
-      ]),
-    "firecracker": Driver(
-      command: ["firecracker", "--no-api", "--id", "${id}", "--config-file", "${folder}/vm.conf"],
-      files: [
-        "vm.conf": """
-        {"boot-source": {"kernel_image_path": "${kernel}", "boot_args": "${cmdline}"},
-         "drives": [{"drive_id": "root", "path_on_host": "${disk}", "is_root_device": true,
-                     "is_read_only": false}],
-         "machine-config": {"vcpu_count": ${cpus}, "mem_size_mib": ${memory}},
-         "network-interfaces": [{"iface_id": "eth0", "host_dev_name": "tap${slot}",
-                                 "guest_mac": "06:00:ac:10:${slot_hex}:02"}]}
-
-        """
-      ], address: "172.16.${slot}.2:${agent_port}", ip: "172.16.${slot}.2", clone: "copy",
-      values: [
-        "cpus": "1", "memory": "2048", "agent_port": "8080",
-        "cmdline":
-          "console=ttyS0 reboot=k panic=1 root=/dev/vda rw golden.image=${version} golden.token=${token} ip=172.16.${slot}.2::172.16.${slot}.1:255.255.255.0::eth0:off",
-      ]),
-  ]
 }
 
-extension Configuration.Driver {
-  fileprivate init(_ json: JSON) {
-    command = json["command"]?.array?.compactMap(\.string) ?? []
-    files = words(json["files"])
-    address = json["address"]?.string ?? "127.0.0.1:${port}"
-    ip = json["ip"]?.string ?? "127.0.0.1"
-    clone = json["clone"]?.string ?? "copy"
-    values = words(json["values"])
-  }
+/// Whether a program can be started by its name or path.
+private func isProgram(_ name: String) -> Bool {
+  if name.contains("/") { return access(name, X_OK) == 0 }
+  let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
+  return path.split(separator: ":").contains { access("\($0)/\(name)", X_OK) == 0 }
 }
 
 /// The members of an object that are texts or numbers, as texts.
-private func words(_ json: JSON?) -> [String: String] {
+func words(_ json: JSON?) -> [String: String] {
   (json?.object ?? [:]).compactMapValues { value in
     value.string ?? value.integer.map(String.init)
   }

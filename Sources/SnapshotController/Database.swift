@@ -31,7 +31,8 @@ final class Database: Sendable {
       """
       CREATE TABLE IF NOT EXISTS auth_sessions (
         session_id TEXT PRIMARY KEY, provider TEXT NOT NULL, status TEXT NOT NULL,
-        browser_vm_id TEXT, vm_ip TEXT, created_at TEXT NOT NULL, url TEXT, error TEXT)
+        browser_vm_id TEXT, vm_ip TEXT, created_at TEXT NOT NULL, url TEXT, error TEXT,
+        cli_vm_id TEXT)
       """)
     try run(
       """

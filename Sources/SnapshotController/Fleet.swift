@@ -17,7 +17,10 @@ final class Fleet: Sendable {
   let database: Database
   let log: AgentLog
   let metrics = Metrics()
-  private let clients: [String: SnapshotClient]
+  let clients: [String: SnapshotClient]
+  /// Says that the state is ours, as long as it is open.
+  private let lock: FileDescriptor
+  let pauses = Pauses()
   /// Held while a slot is taken.
   private let slots = Mutex(())
   /// What was last said about each image's catalog, so that it is said once.
@@ -32,6 +35,7 @@ final class Fleet: Sendable {
         throw Errno(rawValue: errno)
       }
     }
+    lock = try Self.lock(configuration.state)
     database = try Database(configuration.state.appending("controller.db").string)
     let keys = try configuration.keys.map { path in
       try PublicKey(
@@ -47,6 +51,17 @@ final class Fleet: Sendable {
         key: secret)
     }
     self.clients = clients
+  }
+
+  /// - Throws: when another controller works with this state: both would boot and remove the same machines.
+  private static func lock(_ state: FilePath) throws -> FileDescriptor {
+    let file = try FileDescriptor.open(
+      state.appending("lock"), .readWrite, options: [.create, .closeOnExec],
+      permissions: [.ownerReadWrite])
+    guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else {
+      throw StateInUse(folder: state)
+    }
+    return file
   }
 
   func folder(of id: String) -> FilePath {
@@ -87,7 +102,8 @@ final class Fleet: Sendable {
       log.write("ended", ["vm": .string(machine.id)])
       try forget(machine.id)
     }
-    for role in configuration.roles where role.ready > 0 {
+    try endStrays(running)
+    for role in configuration.roles where role.ready > 0 && !pauses.isPaused(role.name) {
       guard let version = version(for: role.image) else { continue }
       let idle = try database.idleMachines(of: role.name)
       let fresh = idle.filter { $0.version == version }
@@ -99,6 +115,18 @@ final class Fleet: Sendable {
           try remove(old.id)
         }
       }
+    }
+  }
+
+  /// Ends processes of machines that nobody knows of: no machine works unseen.
+  private func endStrays(_ running: [String: [pid_t]]) throws {
+    let vms = configuration.state.appending("vms").string + "/"
+    for folder in running.keys.sorted() where folder.hasPrefix(vms) {
+      // A row is there before the process and goes after it, so that one without a row is a stray.
+      guard try database.machine(String(folder.dropFirst(vms.count))) == nil else { continue }
+      log.write("stray ended", ["folder": .string(folder)])
+      VirtualMachineProcess.end(FilePath(folder))
+      removeFolder(FilePath(folder))
     }
   }
 
@@ -140,9 +168,10 @@ final class Fleet: Sendable {
       let folder = folder(of: machine.id)
       guard mkdir(folder.string, 0o700) == 0 else { throw Errno(rawValue: errno) }
       let disk = folder.appending("disk")
-      let kind = try client.clone(
-        lease, to: disk, fallback: CloneKind(rawValue: driver.clone) ?? .copy)
       var values = self.values(of: role, driver, machine)
+      let kind = try client.clone(
+        lease, to: disk, fallback: CloneKind(rawValue: driver.clone) ?? .copy,
+        adding: (driver.inject + role.inject).map { $0.filled(values) }, at: now())
       values["disk"] = disk.string
       values["format"] = kind == .overlay ? "qcow2" : "raw"
       for (name, text) in driver.files.sorted(by: { $0.key < $1.key }) {
@@ -159,6 +188,7 @@ final class Fleet: Sendable {
       log.write(
         "boot failed on this host", ["role": .string(role.name), "error": .string("\(error)")])
       metrics.count("host_fault", role.name)
+      pauses.failed(role.name)
       // What stays is found by `takeUp`.
       if let started { try? remove(started.id) }
       return nil
@@ -172,59 +202,13 @@ final class Fleet: Sendable {
   }
 
   private func forget(_ id: String) throws {
+    VirtualMachineProcess.forget(folder(of: id))
     removeFolder(folder(of: id))
     try database.removeMachine(id)
   }
 
-  /// Waits until the machine's agent answers, and tells the client how the boot ended.
-  private func awaitHealth(of machine: Machine) {
-    let folder = folder(of: machine.id)
-    var reason = "no agent answered within \(configuration.readyTime) s"
-    let deadline = ContinuousClock.now + .seconds(configuration.readyTime)
-    var isGood = false
-    while ContinuousClock.now < deadline {
-      // Removed by someone meanwhile: that is no verdict on the image.
-      guard (try? database.machine(machine.id)) != nil else { return }
-      if call("GET", "/health", at: machine.address, token: nil, limit: 2)?.status == 200 {
-        isGood = true
-        break
-      }
-      if VirtualMachineProcess.find(folder).isEmpty {
-        reason = "its process ended before an agent answered"
-        break
-      }
-      usleep(100_000)
-    }
-    do {
-      guard try database.machine(machine.id) != nil else { return }
-      if isGood { try database.set(.ready, of: machine.id) } else { try remove(machine.id) }
-      metrics.count(isGood ? "good" : "bad", machine.role)
-      log.write(
-        isGood ? "ready" : "bad boot",
-        [
-          "vm": .string(machine.id), "version": .string(machine.version),
-          "reason": .string(isGood ? "" : reason),
-        ])
-      guard let version = Version(machine.version), let client = clients[machine.image]
-      else { return }
-      let verdict = try client.report(
-        isGood ? .good : .bad(reason: reason), of: version, at: now())
-      if case .condemned(let consequence) = verdict {
-        metrics.count("rollback", machine.role)
-        log.write(
-          "rolled back",
-          [
-            "image": .string(machine.image), "version": .string(machine.version),
-            "consequence": .string("\(consequence)"),
-          ])
-      }
-    } catch {
-      log.write("no verdict", ["vm": .string(machine.id), "error": .string("\(error)")])
-    }
-  }
-
   private func newMachine(
-    _ role: Configuration.Role, _ driver: Configuration.Driver, _ version: Version,
+    _ role: Configuration.Role, _ driver: Driver, _ version: Version,
     isClaimed: Bool
   ) throws -> Machine {
     try slots.withLock { _ in
@@ -245,7 +229,7 @@ final class Fleet: Sendable {
 
   /// What stands for the words of a driver.
   private func values(
-    of role: Configuration.Role, _ driver: Configuration.Driver, _ machine: Machine
+    of role: Configuration.Role, _ driver: Driver, _ machine: Machine
   ) -> [String: String] {
     var values = driver.values.merging(role.values) { $1 }
     let hex = String(machine.slot, radix: 16)
@@ -268,6 +252,12 @@ final class Fleet: Sendable {
       log.write("no image to boot", ["image": .string(image), "error": .string(message)])
     }
   }
+}
+
+/// Another controller works with the same state.
+struct StateInUse: Error, CustomStringConvertible {
+  var folder: FilePath
+  var description: String { "another controller works with '\(folder)'" }
 }
 
 func now() -> Timestamp { Timestamp(seconds: time(nil)) }

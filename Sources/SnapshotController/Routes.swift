@@ -58,23 +58,43 @@ struct Routes: Sendable {
   private func auth(_ exchange: Exchange, _ path: [String]) throws {
     switch (exchange.request.method, path) {
     case ("POST", ["start"]):
-      guard let provider = try exchange.request.object()["provider"]?.string, !provider.isEmpty,
-        provider.utf8.count <= 64
+      let body = try exchange.request.object()
+      guard let provider = body["provider"]?.string, !provider.isEmpty, provider.utf8.count <= 64
       else { throw Refusal(400, "bad_value", "'provider' is needed, as text") }
       guard fleet.configuration.role(AuthSessions.role) != nil else {
         throw Refusal(503, "no_browser", "there is no role '\(AuthSessions.role)'")
       }
-      guard let session = try sessions.start(provider) else { return }
+      let receiver = try receiver(body)?.id
+      guard let session = try sessions.start(provider, for: receiver) else { return }
       exchange.respond(201, session.json)
     case ("GET", ["sessions"]):
       exchange.respond(200, .array(try sessions.all().map(\.json)))
     case ("GET", _) where path.count == 2 && path[0] == "sessions":
       exchange.respond(200, try session(path[1]).json)
+    case ("POST", _) where path.count == 3 && path[0] == "sessions" && path[2] == "credentials":
+      guard let receiver = try receiver(try exchange.request.object()) else {
+        throw Refusal(400, "bad_value", "'vm' is needed, the id of a machine")
+      }
+      let id = try session(path[1]).id
+      guard try sessions.deliver(id, to: receiver.id) else {
+        let status = try session(id).status
+        throw Refusal(409, "not_ready", "the session is '\(status)': there is nothing to deliver")
+      }
+      exchange.respond(200, try session(id).json)
     case ("DELETE", _) where path.count == 2 && path[0] == "sessions":
       try sessions.remove(try session(path[1]))
       exchange.respond(200, ["session_id": .string(path[1])])
     default: throw Refusal(404, "unknown_path", "there is nothing at this path")
     }
+  }
+
+  /// The machine that a request names to get credentials; nil where it names none.
+  private func receiver(_ body: [String: JSON]) throws -> Machine? {
+    guard let value = body["vm"], value != .null else { return nil }
+    guard let id = value.string else {
+      throw Refusal(400, "bad_value", "'vm' must be the id of a machine")
+    }
+    return try machine(id)
   }
 
   private func machine(_ id: String) throws -> Machine {

@@ -1,9 +1,25 @@
 internal import Glibc
+internal import Synchronization
 internal import SystemPackage
 
 /// The processes of virtual machines. They outlive the controller, which finds them again by a mark in
 /// their environment.
 enum VirtualMachineProcess {
+  /// How a process ended.
+  enum Ending: Sendable, Equatable {
+    /// By itself, well: as its guest did.
+    case finished
+    /// The monitor could not go on, or was killed: no fault of the guest.
+    case broken(String)
+  }
+
+  private struct Children {
+    /// The folders of the machines whose processes are our children.
+    var folders: [pid_t: String] = [:]
+    var endings: [String: Ending] = [:]
+  }
+  private static let children = Mutex(Children())
+
   private static let mark = "SNAPSHOT_CONTROLLER_VM"
 
   /// Starts a machine's process in a session of its own.
@@ -34,9 +50,33 @@ enum VirtualMachineProcess {
     defer { (environment + arguments).forEach { free($0) } }
     guard let program = arguments[0] else { throw Errno.invalidArgument }
     var process = pid_t()
-    let code = posix_spawnp(
-      &process, program, &actions, &attributes, &arguments, &environment)
-    guard code == 0 else { throw Errno(rawValue: code) }
+    // Locked, so that a child is known before it can be read off.
+    let code = children.withLock { children in
+      let code = posix_spawnp(
+        &process, program, &actions, &attributes, &arguments, &environment)
+      if code == 0 { children.folders[process] = folder.string }
+      return code
+    }
+    guard code == 0 else {
+      throw MonitorFailure(program: command[0], reason: Errno(rawValue: code))
+    }
+  }
+
+  /// How the process of a machine ended that we started ourselves; nil where an earlier controller did,
+  /// and while it runs.
+  static func ending(of folder: FilePath) -> Ending? {
+    reap()
+    return children.withLock { $0.endings[folder.string] }
+  }
+
+  /// Whether a machine's process is a child of ours that was not read off yet.
+  static func isChild(_ folder: FilePath) -> Bool {
+    children.withLock { $0.folders.values.contains(folder.string) }
+  }
+
+  /// Forgets how a machine ended.
+  static func forget(_ folder: FilePath) {
+    children.withLock { _ = $0.endings.removeValue(forKey: folder.string) }
   }
 
   private static func copied(_ text: String) -> UnsafeMutablePointer<CChar>? { strdup(text) }
@@ -73,8 +113,16 @@ enum VirtualMachineProcess {
 
   /// Children that ended are read off, so that they do not stay as zombies.
   private static func reap() {
-    var status: Int32 = 0
-    while waitpid(-1, &status, WNOHANG) > 0 {}
+    children.withLock { children in
+      var status: Int32 = 0
+      while case let process = waitpid(-1, &status, WNOHANG), process > 0 {
+        guard let folder = children.folders.removeValue(forKey: process) else { continue }
+        let (signal, code) = (status & 0x7F, status >> 8 & 0xFF)
+        children.endings[folder] =
+          status == 0
+          ? .finished : .broken(signal != 0 ? "signal \(signal)" : "exit status \(code)")
+      }
+    }
   }
 
   private static func value(of name: String, in process: pid_t) -> String? {
@@ -88,4 +136,11 @@ enum VirtualMachineProcess {
     return buffer[..<count].split(separator: 0).first { $0.starts(with: key) }
       .map { String(decoding: $0.dropFirst(key.count), as: UTF8.self) }
   }
+}
+
+/// A monitor could not be started.
+struct MonitorFailure: Error, CustomStringConvertible {
+  var program: String
+  var reason: Errno
+  var description: String { "cannot start '\(program)': \(reason)" }
 }

@@ -22,6 +22,8 @@ func serve(_ arguments: [String]) -> Int32 {
       throw FaultyOptions("cannot read '\(file)'")
     }
     let configuration = try Configuration(json: bytes)
+    let missing = configuration.missing()
+    guard missing.isEmpty else { throw FaultyOptions(missing.joined(separator: "\n  ")) }
     let log = AgentLog(path: options["--log"])
     let fleet = try Fleet(configuration, log)
     let sessions = AuthSessions(fleet: fleet)

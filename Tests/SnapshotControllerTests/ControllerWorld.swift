@@ -3,6 +3,7 @@ import Foundation
 import Model
 import Publishing
 import Support
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -10,8 +11,12 @@ import Testing
 /// agent does, or crash when the disk says so.
 final class ControllerWorld {
   static let token = "a-token-for-tests-only"
-  /// A disk of this byte crashes at boot.
+  /// A disk of this byte ends its machine at boot, as a guest does that crashes.
   static let crash: UInt8 = 0xCC
+  /// A disk of this byte breaks its machine's monitor, as a host does that cannot run it.
+  static let broken: UInt8 = 0xDD
+  /// What a sign-in gives.
+  static let secret = "secret-of-the-sign-in"
 
   let folder: TemporaryFolder
   let key = SigningKey.generate()
@@ -19,6 +24,9 @@ final class ControllerWorld {
   private let firstPort = Int.random(in: 20_000..<30_000)
   private(set) var controller: Process?
   private(set) var port = 0
+  /// All that the controllers said.
+  private let said = Transcript()
+  var log: String { said.text.withLock { $0 } }
 
   init(ready: Int = 0) throws {
     folder = try TemporaryFolder()
@@ -27,7 +35,7 @@ final class ControllerWorld {
     try folder.write("key", key.secretText)
     chmod((folder / "key").string, 0o600)
     try folder.write("token", Self.token)
-    try folder.write("machine.py", Self.machine)
+    try folder.write("machine.py", Self.machine.replacing("SECRET", with: Self.secret))
     try folder.write(
       "config.json",
       """
@@ -50,8 +58,12 @@ final class ControllerWorld {
   private static let machine = """
     import http.server, json, sys
     disk, port, token = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-    if open(disk, "rb").read(1) == b"\\xcc":
-        sys.exit(1)
+    kind = open(disk, "rb").read(1)
+    if kind == b"\\xcc":
+        sys.exit(0)
+    if kind == b"\\xdd":
+        sys.exit("no room for the machine")
+    given = []
     class Agent(http.server.BaseHTTPRequestHandler):
         def answer(self, status, value):
             body = json.dumps(value).encode()
@@ -64,7 +76,18 @@ final class ControllerWorld {
         def do_GET(self):
             if self.path == "/health": return self.answer(200, {"status": "ok"})
             if not self.trusted(): return self.answer(401, {"error": {"code": "unauthorized"}})
+            if self.path.endswith("/credentials"):
+                if given: return self.answer(410, {"error": {"code": "gone"}})
+                given.append(1)
+                content = json.dumps({"token": "SECRET"})
+                return self.answer(200, {"provider": "codex", "files": [
+                    {"path": ".codex/auth.json", "content": content}]})
             self.answer(200, {"state": "ready", "revision": 2, "url": "https://example.org/"})
+        def do_PUT(self):
+            if not self.trusted(): return self.answer(401, {"error": {"code": "unauthorized"}})
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            open(disk + ".got", "a").write(self.path + " " + body["files"][0]["content"] + "\\n")
+            self.answer(200, {"signedIn": True})
         def do_POST(self):
             if not self.trusted(): return self.answer(401, {"error": {"code": "unauthorized"}})
             self.answer(201, {"state": "pending", "revision": 1, "url": "https://example.org/"})
@@ -105,8 +128,11 @@ final class ControllerWorld {
       if piece.isEmpty { return false }
       seen += piece
     }
-    // What it still says must not fill the pipe.
-    pipe.fileHandleForReading.readabilityHandler = { _ = $0.availableData }
+    said.text.withLock { $0 += String(decoding: seen, as: UTF8.self) }
+    pipe.fileHandleForReading.readabilityHandler = { [said] handle in
+      let text = String(decoding: handle.availableData, as: UTF8.self)
+      said.text.withLock { $0 += text }
+    }
     let text = String(decoding: seen, as: UTF8.self)
     let number = try #require(text.firstRange(of: "\"port\":")).upperBound
     port = try #require(Int(text[number...].prefix { $0.isNumber }))
@@ -141,6 +167,16 @@ final class ControllerWorld {
     return (
       Int(lines.last ?? "") ?? 0, try? JSONSerialization.jsonObject(with: Data(text.utf8))
     )
+  }
+
+  /// What `GET /metrics` says.
+  func metrics() throws -> String {
+    try runTool(
+      "curl",
+      [
+        "-s", "-H", "Authorization: Bearer \(Self.token)", "http://127.0.0.1:\(port)/metrics",
+      ]
+    ).output
   }
 
   func machines() throws -> [[String: String]] {
@@ -185,6 +221,11 @@ final class ControllerWorld {
     }
     Issue.record("not so: \(claim)", sourceLocation: place)
   }
+}
+
+/// What a process said so far.
+private final class Transcript: Sendable {
+  let text = Mutex("")
 }
 
 let canRunMachines = hasTool("python3") && hasTool("curl")

@@ -40,13 +40,7 @@ struct LoopTests {
     #expect(after["version"] == second.description)
     #expect(try world.answers(old) && world.answers(new))
 
-    let metrics = try runTool(
-      "curl",
-      [
-        "-s", "-H", "Authorization: Bearer \(ControllerWorld.token)",
-        "http://127.0.0.1:\(world.port)/metrics",
-      ]
-    ).output
+    let metrics = try world.metrics()
     #expect(metrics.contains("snapshot_controller_boots_total{role=\"cli\",result=\"bad\"} 2\n"))
     #expect(
       metrics.contains("snapshot_controller_boots_total{role=\"cli\",result=\"rollback\"} 1\n"))

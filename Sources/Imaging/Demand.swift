@@ -22,8 +22,9 @@ struct Demand: Sendable {
   }
 
   /// - Throws: `.unrepresentable` for what ext4 cannot hold.
-  init(_ tree: Tree, hashSeed: [UInt32], epoch: UInt32) throws(ImagingFailure) {
-    (self.tree, lostAndFound) = try withLostAndFound(tree, epoch: epoch)
+  init(_ tree: consuming Tree, hashSeed: [UInt32], epoch: UInt32) throws(ImagingFailure) {
+    lostAndFound = try addLostAndFound(to: &tree, epoch: epoch)
+    self.tree = tree
     let (entries, nodes) = (self.tree.entries, self.tree.nodes)
     links = [Int](repeating: 0, count: nodes.count)
     var namesOfNode = [Int: [Int]]()
@@ -117,25 +118,19 @@ func blockRanges(of file: Tree.File) -> [Range<Int>] {
   return ranges
 }
 
-/// Adds the folder that e2fsck puts finds into; returns the tree and the folder's node.
-private func withLostAndFound(
-  _ tree: Tree, epoch: UInt32
-) throws(ImagingFailure) -> (Tree, node: Int) {
+/// Sees to it that there is the folder that e2fsck puts finds into; returns its node.
+private func addLostAndFound(to tree: inout Tree, epoch: UInt32) throws(ImagingFailure) -> Int {
   let path = Array("lost+found".utf8)
-  func node(in tree: Tree) -> Int? { tree.entries.first { $0.path == path }?.node }
-  if let found = node(in: tree) {
+  if let found = tree.entries.first(where: { $0.path == path })?.node {
     guard tree.nodes[found].kind == .directory else {
       throw .unrepresentable(path: shown(path), reason: "ext4 needs a folder of this name")
     }
-    return (tree, found)
+    return found
   }
-  let added = Tree(
-    entries: tree.entries + [Tree.Entry(path: path, node: tree.nodes.count)],
-    nodes: tree.nodes + [
-      Tree.Node(
-        kind: .directory, mode: 0o700, modified: Tree.Time(seconds: Int64(epoch)))
-    ])
-  return (added, node(in: added) ?? 0)
+  tree.add(
+    path,
+    Tree.Node(kind: .directory, mode: 0o700, modified: Tree.Time(seconds: Int64(epoch))))
+  return tree.entries.first { $0.path == path }?.node ?? 0
 }
 
 private func checkName(_ path: [UInt8]) throws(ImagingFailure) {

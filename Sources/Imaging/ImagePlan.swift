@@ -102,7 +102,8 @@ struct ImagePlan: Sendable {
         }
       }
     }
-    return pieces.sorted { $0.start < $1.start }
+    pieces.sort { $0.start < $1.start }
+    return pieces
   }
 
   /// Bytes that the plan writes.

@@ -10,7 +10,6 @@ internal import Synchronization
 final class ImageWriter: Sendable {
   private let draft: ImageDraft
   private let file: ImageFile
-  private let jobs: Int
   private let events: EventSink
   private let isCancelled: @Sendable () -> Bool
   private let pump: ImagePump
@@ -21,12 +20,11 @@ final class ImageWriter: Sendable {
   private let follower = DispatchGroup()
 
   init(
-    _ draft: ImageDraft, _ file: ImageFile, jobs: Int, _ events: @escaping EventSink,
+    _ draft: ImageDraft, _ file: ImageFile, _ events: @escaping EventSink,
     _ isCancelled: @escaping @Sendable () -> Bool
   ) {
     self.draft = draft
     self.file = file
-    self.jobs = jobs
     self.events = events
     self.isCancelled = isCancelled
     pump = ImagePump(draft.plan, to: file, events: events, isCancelled: isCancelled)
@@ -37,7 +35,7 @@ final class ImageWriter: Sendable {
     events(.began(.image, total: draft.plan.byteCount, unit: .bytes))
     DispatchQueue.global().async(group: follower) { self.follow() }
     do {
-      let written = try pump.run(jobs: jobs)
+      let written = try pump.run(jobs: draft.options.jobs)
       guard fsync(file.descriptor) == 0 else {
         throw ImagingFailure.cannotWrite(path: file.path, operation: "sync", reason: lastError())
       }

@@ -59,9 +59,9 @@ func layOut(_ demand: Demand, in geometry: Geometry) throws(ImagingFailure) -> L
   func layout(in room: BlockRoom) -> Layout? {
     var layout = LayoutInProgress(demand, keys: keys, room: room)
     return layout.place(groups).map { place in
-      Layout(
-        inodes: inodes, extents: Array(place.extents.joined()),
-        firstExtent: place.extents.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1.count) },
+      let (extents, firstExtent) = place.extentsByNode()
+      return Layout(
+        inodes: inodes, extents: extents, firstExtent: firstExtent,
         extentBlocks: place.extentBlocks, xattrBlocks: place.xattrBlocks, journal: journal,
         journalExtentBlocks: journalTree, starts: place.starts.sorted())
     }

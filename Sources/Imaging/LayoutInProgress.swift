@@ -34,8 +34,10 @@ struct LayoutInProgress {
   private let demand: Demand
   private let keys: [UInt64]
   private var room: BlockRoom
-  /// By node, as in `Layout`.
-  private(set) var extents: [[Extent]]
+  /// In the order in which they were placed.
+  private var placed: [(node: Int32, extent: Extent)] = []
+  /// By node.
+  private var extentCounts: [Int32]
   private(set) var extentBlocks: [Int: [UInt64]] = [:]
   private(set) var xattrBlocks: [Int: UInt64] = [:]
   /// Where each group begins.
@@ -45,19 +47,33 @@ struct LayoutInProgress {
     self.demand = demand
     self.keys = keys
     self.room = room
-    extents = [[Extent]](repeating: [], count: demand.tree.nodes.count)
+    extentCounts = [Int32](repeating: 0, count: demand.tree.nodes.count)
   }
 
   /// Places everything; nil when the room is too small.
   mutating func place(_ groups: [LayoutGroup]) -> LayoutInProgress? {
     guard placeAll(groups) else { return nil }
     // Only now is it known how many extents a file has.
-    let trees = extents.indices.compactMap { node in
-      let blocks = extentTreeBlocks(forExtents: extents[node].count)
+    let trees = extentCounts.indices.compactMap { node in
+      let blocks = extentTreeBlocks(forExtents: Int(extentCounts[node]))
       return blocks == 0
         ? nil : LayoutGroup(.extents, key: keys[node], nodes: [node], blocks: blocks)
     }
     return placeAll(trees) ? self : nil
+  }
+
+  /// The extents of all nodes, and where those of each begin, as in `Layout`.
+  func extentsByNode() -> (extents: [Extent], firstExtent: [Int]) {
+    var first = [Int](repeating: 0, count: extentCounts.count + 1)
+    for (node, count) in extentCounts.enumerated() { first[node + 1] = first[node] + Int(count) }
+    var next = first
+    var extents = [Extent](
+      repeating: Extent(logical: 0, count: 0, physical: 0), count: placed.count)
+    for (node, extent) in placed {
+      extents[next[Int(node)]] = extent
+      next[Int(node)] += 1
+    }
+    return (extents, first)
   }
 
   private mutating func placeAll(_ groups: [LayoutGroup]) -> Bool {
@@ -92,7 +108,8 @@ struct LayoutInProgress {
     }
     for range in ranges {
       guard let taken = place.take(range.count, logical: range.lowerBound) else { return false }
-      extents[node] += taken
+      extentCounts[node] += Int32(taken.count)
+      for extent in taken { placed.append((Int32(node), extent)) }
     }
     return true
   }

@@ -15,11 +15,12 @@ public import SystemPackage
 ///   - isCancelled: asked often, from several threads; a cancelled task counts as well.
 /// - Throws: `ImagingFailure`, or `CancellationError`. No file stays behind.
 public func writeImage(
-  of tree: Tree, to path: FilePath, options: ImageOptions, base: FilePath? = nil,
+  of tree: consuming Tree, to path: FilePath, options: ImageOptions, base: FilePath? = nil,
   events: @escaping EventSink = { _ in }, isCancelled: @escaping @Sendable () -> Bool = { false }
 ) throws -> ImageFacts {
-  try withTaskCancellation(isCancelled) { isCancelled in
-    let file = try NewImage(of: tree, to: path, options: options, base: base, events, isCancelled)
+  let draft = try ImageDraft(tree, options)
+  return try withTaskCancellation(isCancelled) { isCancelled in
+    let file = try NewImage(draft, to: path, base: base, events, isCancelled)
     return try file.finish()
   }
 }
@@ -29,12 +30,13 @@ public func writeImage(
 ///
 /// - Throws: what `meanwhile` throws, too.
 public func writeImage(
-  of tree: Tree, to path: FilePath, options: ImageOptions, base: FilePath? = nil,
+  of tree: consuming Tree, to path: FilePath, options: ImageOptions, base: FilePath? = nil,
   events: @escaping EventSink = { _ in }, meanwhile: () async throws -> Void
 ) async throws -> ImageFacts {
+  let draft = try ImageDraft(tree, options)
   let stop = StopSign()
   return try await withTaskCancellationHandler {
-    let file = try NewImage(of: tree, to: path, options: options, base: base, events) { stop.isSet }
+    let file = try NewImage(draft, to: path, base: base, events) { stop.isSet }
     try await meanwhile()
     return try file.finish()
   } onCancel: {
@@ -56,14 +58,12 @@ private struct NewImage: ~Copyable {
   private var isFinished = false
 
   init(
-    of tree: Tree, to path: FilePath, options: ImageOptions, base: FilePath?,
-    _ events: @escaping EventSink, _ isCancelled: @escaping @Sendable () -> Bool
+    _ draft: ImageDraft, to path: FilePath, base: FilePath?, _ events: @escaping EventSink,
+    _ isCancelled: @escaping @Sendable () -> Bool
   ) throws {
-    try check(options)
-    let file = try ImageFile.create(path, size: options.size, base: base)
+    let file = try ImageFile.create(path, size: draft.options.size, base: base)
     do {
-      let draft = try ImageDraft(tree, options)
-      let writer = ImageWriter(draft, file, jobs: options.jobs, events, isCancelled)
+      let writer = ImageWriter(draft, file, events, isCancelled)
       try writer.write()
       (self.file, self.writer) = (file, writer)
     } catch {
@@ -94,7 +94,8 @@ struct ImageDraft: Sendable {
   var freeInodes: Int
   var journalBlocks: Int
 
-  init(_ tree: Tree, _ options: ImageOptions) throws(ImagingFailure) {
+  init(_ tree: consuming Tree, _ options: ImageOptions) throws(ImagingFailure) {
+    try check(options)
     let frame = try Frame(size: options.size)
     let volume = try Ext4Volume.make(on: frame.descriptor, path: "in memory", options: options)
     let geometry = volume.geometry()

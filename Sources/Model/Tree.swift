@@ -98,28 +98,58 @@ public struct Tree: Sendable, Equatable {
 
   /// Sorted as a walk meets them: each folder before what is in it, names in a folder by bytes. The
   /// first is the root.
-  public let entries: [Entry]
+  public private(set) var entries: [Entry]
   /// In the order in which `entries` first name them.
-  public let nodes: [Node]
+  public private(set) var nodes: [Node]
 
   /// Puts names and nodes into their order; a node without a name is left out.
   ///
   /// - Precondition: the paths are distinct, the root is among them, and the folder of every path is.
-  public init(entries: [Entry], nodes: [Node]) {
-    let sorted = entries.sorted { walkPrecedes($0.path, $1.path) }
-    var places = [Int](repeating: -1, count: nodes.count)
-    var ordered = [Node]()
-    ordered.reserveCapacity(nodes.count)
-    self.entries = sorted.map { entry in
-      if places[entry.node] < 0 {
-        places[entry.node] = ordered.count
-        ordered.append(nodes[entry.node])
+  public init(entries: consuming [Entry], nodes: consuming [Node]) {
+    // What comes in order, as from a walk, is not copied: trees are large.
+    if !isInWalkOrder(entries) { entries.sort { walkPrecedes($0.path, $1.path) } }
+    if !isInOrderOfNames(entries, nodes.count) {
+      var places = [Int](repeating: -1, count: nodes.count)
+      var ordered: [Node] = []
+      for index in entries.indices {
+        let node = entries[index].node
+        if places[node] < 0 {
+          places[node] = ordered.count
+          ordered.append(nodes[node])
+        }
+        entries[index].node = places[node]
       }
-      return Entry(path: entry.path, node: places[entry.node])
+      nodes = ordered
     }
-    self.nodes = ordered
-    precondition(sorted.first?.path.isEmpty == true, "a tree has a root")
+    self.entries = entries
+    self.nodes = nodes
+    precondition(self.entries.first?.path.isEmpty == true, "a tree has a root")
   }
+
+  /// Adds a name and a node that has no other.
+  ///
+  /// - Precondition: the path is not in the tree, and its folder is.
+  public mutating func add(_ path: [UInt8], _ node: Node) {
+    let place = entries.firstIndex { walkPrecedes(path, $0.path) } ?? entries.count
+    let number = 1 + entries[..<place].reduce(-1) { max($0, $1.node) }
+    for index in entries.indices where entries[index].node >= number { entries[index].node += 1 }
+    entries.insert(Entry(path: path, node: number), at: place)
+    nodes.insert(node, at: number)
+  }
+}
+
+private func isInWalkOrder(_ entries: [Tree.Entry]) -> Bool {
+  zip(entries, entries.dropFirst()).allSatisfy { walkPrecedes($0.path, $1.path) }
+}
+
+/// Whether entries name nodes for the first time in the order 0, 1, 2, …, all of them.
+private func isInOrderOfNames(_ entries: [Tree.Entry], _ count: Int) -> Bool {
+  var next = 0
+  for entry in entries {
+    if entry.node > next { return false }
+    if entry.node == next { next += 1 }
+  }
+  return next == count
 }
 
 /// An open file or folder that the content of a tree is read from, closed with the last reference.

@@ -31,24 +31,43 @@ public struct PatternScanner: Sendable {
   }
 
   /// Calls `body` with each match: the pattern's place in the list and the offset of its first byte.
+  ///
+  /// Four stretches of the bytes are searched in turn, step by step: a processor looks up the step of one
+  /// while it waits for those of the others.
   public func scan(_ bytes: UnsafeRawBufferPointer, _ body: (Int, Int) -> Void) {
     guard bytes.count >= shortest, !patterns.isEmpty else { return }
     shifts.withUnsafeBufferPointer { shifts in
-      var at = shortest - 2
-      let end = bytes.count - 1
-      while at < end {
+      let first = shortest - 2
+      let length = (bytes.count - 1 - first) / 4
+      func step(_ at: Int) -> Int {
         let pair = bytes.loadUnaligned(fromByteOffset: at, as: UInt16.self).littleEndian
-        let shift = shifts[Int(pair)]
-        if shift > 0 {
-          at += Int(shift)
-          continue
-        }
-        let start = at - (shortest - 2)
-        for index in candidates[pair] ?? [] where matches(bytes, start, patterns[index]) {
-          body(index, start)
-        }
-        at += 1
+        return Int(shifts[Int(pair)])
       }
+      func passes(_ at: Int, _ step: Int) -> Int {
+        if step > 0 { return at &+ step }
+        look(at: at, in: bytes, body)
+        return at &+ 1
+      }
+      var (a, b, c, d) = (first, first + length, first + 2 * length, first + 3 * length)
+      let ends = (b, c, d, bytes.count - 1)
+      while a < ends.0, b < ends.1, c < ends.2, d < ends.3 {
+        let steps = (step(a), step(b), step(c), step(d))
+        (a, b) = (passes(a, steps.0), passes(b, steps.1))
+        (c, d) = (passes(c, steps.2), passes(d, steps.3))
+      }
+      while a < ends.0 { a = passes(a, step(a)) }
+      while b < ends.1 { b = passes(b, step(b)) }
+      while c < ends.2 { c = passes(c, step(c)) }
+      while d < ends.3 { d = passes(d, step(d)) }
+    }
+  }
+
+  /// Looks for patterns whose first bytes end with the pair at a place.
+  private func look(at: Int, in bytes: UnsafeRawBufferPointer, _ body: (Int, Int) -> Void) {
+    let pair = bytes.loadUnaligned(fromByteOffset: at, as: UInt16.self).littleEndian
+    let start = at - (shortest - 2)
+    for index in candidates[pair] ?? [] where matches(bytes, start, patterns[index]) {
+      body(index, start)
     }
   }
 

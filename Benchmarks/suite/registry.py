@@ -1,4 +1,5 @@
-"""An npm registry on the loopback address, with packages of the real tools' shape and size."""
+"""An npm registry on the loopback address, with packages of the real tools' shape and size: a wrapper with a
+native program, another that is found by an alias, and one with many small files and libraries."""
 
 import base64
 import gzip
@@ -14,13 +15,18 @@ import urllib.parse
 PLATFORM = {"os": ["linux"], "cpu": ["x64"]}
 
 
-class Registry:
-    """Serves while it is open. `size`: bytes of each native program; `files`: of gemini's small ones."""
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128  # npm asks for many at once
 
-    def __init__(self, size, files):
+
+class Registry:
+    """Serves while it is open. `program`: what the native programs hold, `size` bytes each; `libraries`: how
+    many the third tool needs."""
+
+    def __init__(self, program, size, libraries):
         random.seed(1)
         self.tarballs, self.documents = {}, {}
-        for name, version, manifest, contents in packages(size, files):
+        for name, version, manifest, contents in packages(program, size, libraries):
             self.add(name, version, manifest, contents)
 
     def add(self, name, version, manifest, contents):
@@ -51,7 +57,7 @@ class Registry:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self.server.server_port}/"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         return self
@@ -69,26 +75,25 @@ class Registry:
         self.server.server_close()
 
 
-def packages(size, files):
+def packages(program, size, libraries):
     """Name, version, manifest and files of each."""
-    program = lambda: b"\x7fELF" + program_bytes(size)
+    program = (program * (size // len(program) + 1))[:size]
     yield ("@anthropic-ai/claude-code", "2.1.205",
            {"bin": {"claude": "cli.js"},
             "optionalDependencies": {"@anthropic-ai/claude-code-linux-x64": "2.1.205"}},
            {"cli.js": b"#!/usr/bin/env node\n"})
-    yield ("@anthropic-ai/claude-code-linux-x64", "2.1.205", PLATFORM, {"claude": program()})
+    yield ("@anthropic-ai/claude-code-linux-x64", "2.1.205", PLATFORM, {"claude": program})
     yield ("@openai/codex", "0.164.0",
            {"bin": {"codex": "bin/codex.js"},
             "optionalDependencies": {"@openai/codex-linux-x64": "npm:@openai/codex@0.164.0-linux-x64"}},
            {"bin/codex.js": b"#!/usr/bin/env node\n"})
-    yield "@openai/codex", "0.164.0-linux-x64", PLATFORM, {"vendor/codex": program()}
-    small = {f"bundle/part-{number:05}.js": script() for number in range(files)}
-    yield ("@google/gemini-cli", "0.20.0", {"bin": {"gemini": "bundle/part-00000.js"}}, small)
-
-
-def program_bytes(size):
-    """Bytes that compress about as programs do: half noise, half repetition."""
-    return b"".join(random.randbytes(2048) + b"\0" * 2048 for _ in range(size // 4096))
+    yield "@openai/codex", "0.164.0-linux-x64", PLATFORM, {"vendor/codex": program}
+    names = [f"library-{number}" for number in range(libraries)]
+    for name in names:
+        yield name, "1.0.0", {}, {f"lib/part-{number:02}.js": script() for number in range(16)}
+    yield ("@google/gemini-cli", "0.20.0",
+           {"bin": {"gemini": "gemini.js"}, "dependencies": {name: "^1.0.0" for name in names}},
+           {"gemini.js": b"#!/usr/bin/env node\n"})
 
 
 def script():

@@ -39,7 +39,7 @@ class Workshop:
         return self.recipes / f"{name}.toml"
 
     def words(self, command, name, store, *options):
-        settings = self.settings if name in ("tiny", "npm") else []
+        settings = self.settings if name == "tiny" else []
         return [self.program, command, self.recipe(name), "--store", store, *settings, *options]
 
     def lock(self, name, store=None):

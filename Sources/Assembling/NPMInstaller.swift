@@ -1,7 +1,13 @@
 internal import Content
+internal import Dispatch
 internal import Isolation
 internal import Model
+internal import Synchronization
 internal import SystemPackage
+
+#if canImport(Glibc)
+  internal import Glibc
+#endif
 
 /// Puts the tools of `[npm]` into the root, from the lock and the store alone: no npm, no registry, no
 /// scripts.
@@ -17,10 +23,8 @@ struct NPMInstaller {
   func install(_ project: Lock.NPMProject, _ npm: Recipe.NPM) throws {
     let folder = FilePath(npm.into).appending(project.name)
     try root.makeFolders(folder)
-    for package in project.packages {
-      try Task.checkCancellation()
-      try unpack(package, into: folder)
-    }
+    try unpackAll(project.packages, into: folder)
+    QuickTarballs(store).sweep()
     for package in project.packages { try linkPrograms(of: package, in: folder) }
     for (placeholder, program) in project.places.sorted(by: { $0.key < $1.key }) {
       try root.makeHardLink(folder.appending(placeholder), to: folder.appending(program))
@@ -31,14 +35,44 @@ struct NPMInstaller {
     }
   }
 
+  /// Unpacks packages on all processors, those that hold others before these, the largest first.
+  private func unpackAll(_ packages: [Lock.NPMPackage], into folder: FilePath) throws {
+    let levels = Dictionary(grouping: packages) { $0.path.ranges(of: "node_modules/").count }
+    for (_, level) in levels.sorted(by: { $0.key < $1.key }) {
+      try Task.checkCancellation()
+      for package in level { try root.makeFolders(folder.appending(package.path)) }
+      let level = level.sorted { ($1.tarball.size, $0.path) < ($0.tarball.size, $1.path) }
+      let failures = Mutex<[Int: any Error]>([:])
+      let next = Atomic(0)
+      DispatchQueue.concurrentPerform(iterations: min(processors, level.count)) { _ in
+        while failures.withLock({ $0.isEmpty }) {
+          let index = next.add(1, ordering: .relaxed).oldValue
+          guard index < level.count else { return }
+          do { try unpack(level[index], into: folder) } catch {
+            failures.withLock { $0[index] = error }
+          }
+        }
+      }
+      if let first = failures.withLock({ $0.min { $0.key < $1.key }?.value }) { throw first }
+    }
+  }
+
+  private var processors: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
   /// Unpacks a package as npm's pacote does: the first part of each path goes, links are left out, all
   /// may read, and commands may be run.
   private func unpack(_ package: Lock.NPMPackage, into folder: FilePath) throws {
     let name = "npm \(package.name) \(package.version)"
     let place = folder.appending(package.path)
-    let file = try store.open(package.tarball.sha256)
-    defer { try? file.close() }  // only read from
-    let source = HashedFile(file)
+    if let quick = try QuickTarballs(store).path(of: package) {
+      var form = try ArchiveReader.open(quick)
+      while let member = try form.next() {
+        guard member.path.starts(with: "data.tar".utf8) else { continue }
+        try form.withMember { try unpack(package, from: &$0, into: place, name: name) }
+      }
+      return
+    }
+    let source = HashedFile(try store.open(package.tarball.sha256))
     var reader = try ArchiveReader.open(name: name) { try source.read(into: $0) }
     try unpack(package, from: &reader, into: place, name: name)
     let actual = try source.finish()
@@ -54,7 +88,6 @@ struct NPMInstaller {
     let programs = Set(package.bin.values.map { $0.utf8.split(separator: 47).map(Array.init) })
     var unpacker = PayloadUnpacker(root: root, archive: name, keepsSetID: false)
     var ignores: Set<[[UInt8]]> = []
-    try root.makeFolders(place)
     while let entry = try reader.next() {
       var names = try PayloadUnpacker.names(of: entry.path, member: entry.path, archive: name)
       names = Array(names.dropFirst())
@@ -117,27 +150,5 @@ struct NPMInstaller {
     try root.setMode(of: program, 0o755)
     try root.makeFolders("/usr/local/bin")
     try root.makeLink(FilePath("/usr/local/bin").appending(command), to: program)
-  }
-}
-
-/// A file whose bytes are hashed as they are read.
-private final class HashedFile {
-  private let file: FileDescriptor
-  private var hasher: IntegrityHasher? = IntegrityHasher()
-
-  init(_ file: FileDescriptor) { self.file = file }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    let count = try file.read(into: buffer)
-    hasher?.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-    return count
-  }
-
-  /// The integrity of the whole file: what follows the archive's end counts, too.
-  func finish() throws -> String {
-    let rest = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
-    defer { rest.deallocate() }
-    while try read(into: rest) > 0 {}
-    return hasher.take()?.finish() ?? ""
   }
 }

@@ -71,6 +71,17 @@ public struct ArchiveReader: ~Copyable {
     try open(ClosureSource(name: name, read))
   }
 
+  /// Reads what `read` delivers without its compression, as one member without a name.
+  public static func openPlain(
+    name: String, reading read: @escaping (UnsafeMutableRawBufferPointer) throws -> Int
+  ) throws -> ArchiveReader {
+    var reader = try open(ClosureSource(name: name, read), isRaw: true)
+    guard try reader.next() != nil else {
+      throw ArchiveFailure.unreadable(archive: name, member: nil, reason: "it is empty")
+    }
+    return reader
+  }
+
   private static func open(_ source: ArchiveSource, isRaw: Bool = false) throws -> ArchiveReader {
     guard let handle = archive_read_new() else {
       throw ArchiveFailure.cannotOpen(archive: source.name, reason: "out of memory")

@@ -2,23 +2,30 @@ import Assembling
 import Content
 import Fetching
 import Foundation
+import Glibc
 import Model
 import Resolving
 import Support
 import SystemPackage
 
-// Installs one tool of npm with 120 libraries and a native program of 16 MB, by turns: ourselves from the
-// lock and a warm store, and `npm ci` from its warm cache. Prints a line of JSON for each pair, in seconds:
+// Installs tools of npm by turns: ourselves from the lock and a warm store, and `npm ci` from its warm
+// cache, each into folders of its own that stay to the end: ext4 passes over inodes that were freed a moment
+// ago, one by one. What `Benchmarks/run npm` runs; prints a line of JSON for each installation:
 //
-//     InstallPair [PAIRS]
-let pairs = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 5
+//     InstallPair REGISTRY ROUNDS TOOL…
+let arguments = Array(CommandLine.arguments.dropFirst())
+guard arguments.count >= 3, let rounds = Int(arguments[1]) else {
+  print("usage: InstallPair REGISTRY ROUNDS TOOL…")
+  exit(64)
+}
+let registry = arguments[0]
+let tools = arguments[2...]
 let folder = try TemporaryFolder()
-let registry = try NPMServer(makePackages())
 
 let place = SourcePosition(file: "pair.toml", line: 1, column: 1)
 let npm = Recipe.NPM(
-  registry: registry.url, node: Located("20.18.0", at: place),
-  tools: [Recipe.NPM.Tool(package: "tool", position: place)], position: place)
+  registry: registry, node: Located("20.18.0", at: place),
+  tools: tools.map { Recipe.NPM.Tool(package: $0, position: place) }, position: place)
 let recipe = Recipe(
   file: "pair.toml", digest: ContentHash(of: "pair"),
   image: Recipe.Image(name: "pair", position: place),
@@ -32,63 +39,68 @@ let lock = Lock(
   recipe: recipe.digest, epoch: 0,
   npm: try await resolver.lockTools(of: recipe, packages: [], old: []))
 
-let project = folder / "project"
-try folder.write("project/package.json", "{\"dependencies\": {\"tool\": \"1.0.0\"}}")
-let settings = ["npm_config_cache": (folder / "cache").string, "npm_config_registry": registry.url]
-func runNPM(_ arguments: [String]) throws {
-  _ = try runTool(
-    "npm", arguments + ["--ignore-scripts", "--no-audit", "--no-fund"], environment: settings,
-    folder: project.string
-  ).succeeded()
-}
-try runNPM(["install"])  // writes the lock and warms the cache
+let settings = ["npm_config_cache": (folder / "cache").string, "npm_config_registry": registry]
+let options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
 
-for number in 1...pairs {
-  let root = folder / "root-\(number)"
-  try FileManager.default.createDirectory(atPath: root.string, withIntermediateDirectories: false)
-  let ours = try ContinuousClock().measure {
-    try installTools(of: npm, lock, from: store, in: root)
+/// A folder for each tool.
+func projects(_ name: String) throws -> [FilePath] {
+  try tools.enumerated().map { index, tool in
+    try folder.write("\(name)/\(index)/package.json", "{\"dependencies\": {\"\(tool)\": \"*\"}}")
+      .removingLastComponent()
   }
-  try FileManager.default.removeItem(atPath: project.appending("node_modules").string)
-  let theirs = try ContinuousClock().measure { try runNPM(["ci", "--offline"]) }
-  try FileManager.default.removeItem(atPath: root.string)
+}
+
+func runNPM(_ arguments: [String], in projects: [FilePath]) throws {
+  for project in projects {
+    _ = try runTool("npm", arguments + options, environment: settings, folder: project.string)
+      .succeeded()
+  }
+}
+
+/// Prints the time that passes, and that of all processors in us and in what we start.
+func measure(_ name: String, _ body: () throws -> Void) throws {
+  sync()
+  let before = processorTime()
+  let time = try ContinuousClock().measure(body)
+  let (seconds, parts) = time.components
   print(
-    "{\"ours\": \(seconds(ours)), \"npm\": \(seconds(theirs)), \"ratio\": \(seconds(theirs) / seconds(ours))}"
-  )
+    "{\"name\": \"\(name)\", \"wall\": \(Double(seconds) + Double(parts) / 1e18),",
+    "\"cpu\": \(processorTime() - before)}")
 }
 
-func seconds(_ duration: Duration) -> Double {
-  let parts = duration.components
-  return Double(parts.seconds) + Double(parts.attoseconds) / 1e18
-}
-
-/// A tool, its platform package, and libraries that need one another.
-func makePackages() -> [NPMServer.Package] {
-  var random = SplitMix64(seed: 4)
-  func bytes(_ count: Int) -> [UInt8] {
-    (0..<count / 8).flatMap { _ in withUnsafeBytes(of: random.next()) { Array($0) } }
-  }
-  let libraries = (0..<120).map { number in
-    var files: [String: TarFile] = [:]
-    for file in 0..<16 {
-      files["lib/part-\(file).js"] = TarFile(
-        String(repeating: "exports.part\(file) = () => \(number);\n", count: 100))
+func processorTime() -> Double {
+  [RUSAGE_SELF, RUSAGE_CHILDREN].reduce(0) { sum, who in
+    var usage = rusage()
+    getrusage(who.rawValue, &usage)
+    return [usage.ru_utime, usage.ru_stime].reduce(sum) {
+      $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6
     }
-    let needs =
-      number % 3 == 0 && number > 0
-      ? "\"dependencies\": {\"library-\(number - 1)\": \"^1.0.0\"}" : ""
-    return NPMServer.Package("library-\(number)", "1.0.0", manifest: needs, files: files)
   }
-  let needs = (0..<120).map { "\"library-\($0)\": \"^1.0.0\"" }.joined(separator: ", ")
-  return libraries + [
-    NPMServer.Package(
-      "tool-linux-x64", "1.0.0", manifest: "\"os\": [\"linux\"], \"cpu\": [\"x64\"]",
-      files: ["bin/tool": TarFile(nativeProgram(printing: "1.0.0") + bytes(16 << 20), mode: 0o755)]),
-    NPMServer.Package(
-      "tool", "1.0.0",
-      manifest: """
-        "bin": {"tool": "tool.js"}, "dependencies": {\(needs)},
-        "optionalDependencies": {"tool-linux-x64": "1.0.0"}
-        """, files: ["tool.js": TarFile("#!/usr/bin/env node\n")]),
-  ]
 }
+
+try FileManager.default.createDirectory(
+  atPath: (folder / "ours").string, withIntermediateDirectories: false)
+func install(into name: String) throws {
+  let root = folder / "ours/\(name)"
+  try FileManager.default.createDirectory(atPath: root.string, withIntermediateDirectories: false)
+  try installTools(of: npm, lock, from: store, in: root)
+}
+
+// The first installation warms the store, and npm's cache.
+try install(into: "first")
+let first = try projects("npm/first")
+try runNPM(["install"], in: first)
+for round in 1...max(rounds, 1) {
+  let projects = try projects("npm/\(round)")
+  for (project, old) in zip(projects, first) {
+    try FileManager.default.copyItem(
+      atPath: old.appending("package-lock.json").string,
+      toPath: project.appending("package-lock.json").string)
+  }
+  let turns = [
+    { try measure("ours") { try install(into: "\(round)") } },
+    { try measure("npm ci") { try runNPM(["ci", "--offline"], in: projects) } },
+  ]
+  for turn in round % 2 == 1 ? turns : turns.reversed() { try turn() }
+}
+try FileManager.default.removeItem(atPath: folder.path.string)

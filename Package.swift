@@ -224,7 +224,7 @@ let package = Package(
       name: "AgentHTTPTests", dependencies: ["AgentHTTP", "Support"], swiftSettings: ours),
     .testTarget(
       name: "VMBrowserAgentTests",
-      dependencies: ["VMBrowserAgent", "AgentHTTP", "Terminal", "Support"],
+      dependencies: ["VMBrowserAgent", "AgentHTTP", "Compiling", "Terminal", "Support"],
       swiftSettings: ours),
     .testTarget(
       name: "VMAPIServerTests", dependencies: ["VMAPIServer", "AgentHTTP", "Terminal", "Support"],

@@ -11,6 +11,40 @@ public enum Life {
     signal(SIGPIPE, SIG_IGN)
   }
 
+  /// Runs a program from its command line to its end: `--help` prints `usage`, and what `body` throws is
+  /// told after the program's name.
+  ///
+  /// - Parameter isFaultyUse: whether an error is the caller's; `FaultyOptions` always is.
+  /// - Returns: the exit status: 0, 1, or 64 for what the caller has to mend.
+  public static func run(
+    _ name: String, _ arguments: [String], usage: String,
+    isFaultyUse: (any Error) -> Bool = { _ in false }, _ body: () throws -> Void
+  ) -> Int32 {
+    if arguments == ["--help"] {
+      print(usage)
+      return 0
+    }
+    do {
+      begin()
+      try body()
+      return 0
+    } catch {
+      let line = "\(name): \(error)\n"
+      _ = write(2, line, line.utf8.count)
+      return error is FaultyOptions || isFaultyUse(error) ? 64 : 1
+    }
+  }
+
+  /// Serves until someone asks us to stop; `stop` ends what requests have begun.
+  public static func serve(_ server: Server, log: AgentLog, stop: () -> Void = {}) throws {
+    log.write("listening", ["port": .integer(server.port)])
+    isReady()
+    untilStopped()
+    stop()
+    try server.stop()
+    log.write("stopped")
+  }
+
   /// Tells the service manager that we answer now, as `sd_notify` does; nothing happens without one.
   public static func isReady() { tell("READY=1") }
 

@@ -8,12 +8,7 @@ exit(serve(Array(CommandLine.arguments.dropFirst())))
 ///
 /// - Returns: the exit status.
 func serve(_ arguments: [String]) -> Int32 {
-  if arguments == ["--help"] {
-    print(Settings.usage)
-    return 0
-  }
-  do {
-    Life.begin()
+  Life.run("vm-api-server", arguments, usage: Settings.usage, isFaultyUse: { $0 is JSONFault }) {
     hideMemory()
     let ownHome = getenv("HOME").map { String(cString: $0) }
     var settings = try Settings(arguments: arguments, home: ownHome)
@@ -26,17 +21,7 @@ func serve(_ arguments: [String]) -> Int32 {
     let server = try Server.start(
       host: settings.host, port: settings.port, gate: TokenGate(settings.token),
       handle: routes.handle)
-    log.write("listening", ["port": .integer(server.port)])
-    Life.isReady()
     startThread { home.learnVersions() }
-    Life.untilStopped()
-    runs.stop(within: .seconds(5))
-    try server.stop()
-    log.write("stopped")
-    return 0
-  } catch {
-    let line = "vm-api-server: \(error)\n"
-    _ = write(2, line, line.utf8.count)
-    return error is FaultyOptions || error is JSONFault ? 64 : 1
+    try Life.serve(server, log: log) { runs.stop(within: .seconds(5)) }
   }
 }

@@ -1,5 +1,7 @@
+import Compiling
 import Foundation
 import Support
+import SystemPackage
 import Testing
 
 private let package = fixture("").deletingLastPathComponent().deletingLastPathComponent()
@@ -23,20 +25,26 @@ struct ServiceTests {
     #expect(try runTool("systemd-analyze", security).status == 0)
   }
 
+  /// What they do bear is tried by `scripts/boot-image`, which looks at the screen of a machine.
+  @Test(
+    "have a screen that is closed further still", .enabled(if: hasTool("systemd-analyze")),
+    arguments: ["xvfb", "x11vnc", "xtigervnc", "openbox", "novnc"])
+  func screen(name: String) throws {
+    let unit = package.appendingPathComponent("recipes/units/\(name).service").path
+    let security = ["security", "--offline=true", "--no-pager", "--threshold=20", unit]
+    let found = try runTool("systemd-analyze", security)
+    #expect(found.status == 0, "\(found.output.suffix(80))")
+  }
+
   @Test(
     "need nothing newer than Ubuntu 22.04's C library, and no Swift in the image",
     .enabled(if: isLong, "builds the agents for release; set BUILD_SNAPSHOT_LONG_TESTS=1"),
     .enabled(if: hasTool("objdump"), "needs objdump"), arguments: agents)
-  func libraries(name: String) throws {
-    let scratch = package.appendingPathComponent(".build/agents").path
-    let build = try runTool(
-      "swift",
-      [
-        "build", "-c", "release", "--static-swift-stdlib", "--product", name, "--scratch-path",
-        scratch,
-      ], folder: package.path)
-    try #require(build.status == 0, "\(build.output)\(build.errors)")
-    let program = "\(scratch)/release/\(name)"
+  func libraries(name: String) async throws {
+    // The very programs that recipes take, and the store that the other tests of this run use.
+    let store = FilePath(package.path).pushing(".build/agents")
+    let program = try await Compiler(store: store)
+      .program(name, package: FilePath(package.path)).path.string
     let needs = try runTool("objdump", ["-p", program]).output
     let libraries = needs.split(separator: "\n").filter { $0.contains("NEEDED") }
     #expect(libraries.allSatisfy { !$0.contains("swift") && !$0.contains("Foundation") })

@@ -125,6 +125,18 @@ struct ProgramTests {
           "/usr/bin/chromium-browser"))
   }
 
+  @Test("nobody has declared: one that hands over to a snap is found all the same")
+  func undeclaredStub() throws {
+    let root = try ProgramRoot()
+    try root.write("/usr/bin/firefox", "#!/bin/sh\nexec /usr/bin/snap run firefox \"$@\"\n")
+    try root.write("/usr/bin/polite", "#!/bin/sh\n# not /snap/bin/x\nexec grep \"$@\"\n")
+    #expect(
+      try root.faults("/usr/bin/polite") == [
+        "'/usr/bin/firefox', which a package brings, is a script that calls '/usr/bin/snap': "
+          + "a snap, not a program"
+      ])
+  }
+
   @Test("of a unit is judged where the unit starts it")
   func units() throws {
     let root = try ProgramRoot()

@@ -55,7 +55,31 @@ public struct ProgramCheck {
         result.faults.append(ProgramFault(program: program, reason: reason))
       }
     }
+    result.faults += try snapFaults(besides: Set(all.map { FilePath($0.program).lastComponent }))
     return result
+  }
+
+  /// Small scripts where shells look for programs that hand over to a snap: a package brought them,
+  /// whoever else declares them. Nothing of a snap is in an image.
+  private func snapFaults(besides declared: Set<FilePath.Component?>) throws -> [ProgramFault] {
+    var faults: [ProgramFault] = []
+    for folder in Self.folders + ["/usr/games"] {
+      // A link, as '/bin' is, leads to a folder that is looked at under its own name.
+      guard try files.root.status(of: FilePath(folder))?.kind == .folder else { continue }
+      for name in try files.root.names(in: FilePath(folder)) where !declared.contains(name) {
+        let path = FilePath(folder).appending(name)
+        guard let status = try files.root.status(of: path), status.kind == .file,
+          status.size <= 1 << 14,
+          let script = try files.file(at: path).flatMap({ Script($0.start) }),
+          let snap = script.calls.first(where: isSnap)
+        else { continue }
+        let program = DeclaredProgram(path.string, origin: "which a package brings")
+        faults.append(
+          ProgramFault(
+            program: program, reason: "is a script that calls '\(snap)': a snap, not a program"))
+      }
+    }
+    return faults
   }
 
   // What can be told without running it.

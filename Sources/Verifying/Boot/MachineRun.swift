@@ -286,7 +286,7 @@ private final class Visit: Sendable {
 
   /// Seconds after which it surely is over.
   func patience(_ emulator: Emulator, _ slowness: Int) -> Int {
-    (emulator.boot.health.count * 8 + (emulator.boot.display == nil ? 0 : 20)) * slowness
+    (emulator.boot.health.count * 8 + (emulator.boot.display == nil ? 0 : 45)) * slowness
   }
 
   func make(_ emulator: Emulator, slowness: Int) {
@@ -308,7 +308,7 @@ private final class Visit: Sendable {
       state.withLock { [answer] in $0.health.append(answer) }
     }
     if boot.display != nil, let port = emulator.ports.first(where: { $0.guest == 15900 })?.host {
-      let end = ContinuousClock.now + .seconds((boot.show.isEmpty ? 3 : 15) * slowness)
+      let end = ContinuousClock.now + .seconds((boot.show.isEmpty ? 3 : 40) * slowness)
       while .now < end {
         if let seen = picture(ofVNC: port, patience: 3 * slowness) {
           state.withLock { $0.picture = seen }

@@ -50,6 +50,7 @@ enum VirtualMachineProcess {
     defer { (environment + arguments).forEach { free($0) } }
     guard let program = arguments[0] else { throw Errno.invalidArgument }
     var process = pid_t()
+    keepDescriptors()
     // Locked, so that a child is known before it can be read off.
     let code = children.withLock { children in
       let code = posix_spawnp(
@@ -77,6 +78,12 @@ enum VirtualMachineProcess {
   /// Forgets how a machine ended.
   static func forget(_ folder: FilePath) {
     children.withLock { _ = $0.endings.removeValue(forKey: folder.string) }
+  }
+
+  /// Keeps all that is open here from the machine: with our listening socket it would keep the port from our
+  /// successor, and with what we inherited let our parent wait for an end that does not come.
+  private static func keepDescriptors() {
+    for descriptor in 3..<Int32(1024) { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
   }
 
   private static func copied(_ text: String) -> UnsafeMutablePointer<CChar>? { strdup(text) }

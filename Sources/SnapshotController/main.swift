@@ -15,7 +15,6 @@ func serve(_ arguments: [String]) -> Int32 {
   }
   do {
     Life.begin()
-    keepDescriptorsFromMachines()
     let options = try Options(arguments, known: ["--config", "--log"])
     guard let file = options["--config"] else { throw FaultyOptions("--config is needed") }
     guard let bytes = contents(of: file, limit: 1 << 20) else {
@@ -58,10 +57,4 @@ private func tend(_ fleet: Fleet) {
     // The first watch wakes us; the others are looked at each second anyway.
     _ = watches.first?.wait(upTo: .seconds(1))
   }
-}
-
-/// Marks all that we inherited: machines live longer than we, and would keep open what our parent waits
-/// to see closed.
-private func keepDescriptorsFromMachines() {
-  for descriptor in 3..<Int32(1024) { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
 }

@@ -20,6 +20,7 @@ struct StatusTests {
     #expect(
       same.output == """
         image     tiny@\(version), published 0 min ago
+        success   0 min ago, published
         agent     server is as published
 
         """)
@@ -34,6 +35,34 @@ struct StatusTests {
 
     try world.build()
     #expect(try world.status().status == 0)
+  }
+
+  @Test("tells when a build last succeeded and when one last failed")
+  func runs() throws {
+    let world = try World()
+    try world.folder.write("tiny.toml", world.recipe(run: "exit 3"))
+    #expect(try world.run().status == 1)
+    let failed = try world.status()
+    #expect(failed.status == 1)
+    #expect(
+      failed.output.hasPrefix(
+        "image     tiny: nothing is published yet\nfailure   0 min ago, failed: "))
+    #expect(!failed.output.contains("success"))
+
+    try world.folder.write("tiny.toml", world.recipe())
+    try world.build()
+    let both = try world.status()
+    #expect(both.status == 0)
+    #expect(both.output.contains("\nsuccess   0 min ago, published\nfailure   0 min ago, failed: "))
+    let text = try world.status("--json").output
+    let json = try #require(
+      try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    #expect(json["image"] as? String == "tiny")
+    #expect((json["lastSuccess"] as? [String: Any])?["result"] as? String == "published")
+    #expect((json["lastFailure"] as? [String: Any])?["exitStatus"] as? Int == 1)
+    for name in ["lastSuccessAge", "lastFailureAge"] {
+      #expect((0..<600).contains(try #require(json[name] as? Int)), "\(name)")
+    }
   }
 
   @Test(

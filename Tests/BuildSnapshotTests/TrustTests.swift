@@ -51,6 +51,7 @@ struct TrustTests {
       "-VHm", folder.appending("manifest.json").string, "-p", key.string + ".pub",
     ]
     #expect(try runTool("minisign", arguments).status == 0)
+    try expectRefusedBySignature(folder, key: key, in: world.folder)
     #expect(
       try FileManager.default.destinationOfSymbolicLink(
         atPath: (world.folder / "current.ext4").string) == disk.string)
@@ -110,15 +111,78 @@ struct TrustTests {
       assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
       assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(
         text.replace('"library"', '"liberty"')) is not None
+      def refused(judge):
+        try:
+          return judge() is False
+        except Exception:
+          return True
+      spdx = open(folder + "/sbom.spdx.json").read()
+      for old, new in [('"SPDX-2.3"', '"SPDX-9.9"'), ('"SPDXRef-DOCUMENT"', '"Document 1"'),
+                       ('"dataLicense"', '"dataLicence"')]:
+        assert old in spdx, old
+        path = sys.argv[2] + "/spoilt.spdx.json"
+        open(path, "w").write(spdx.replace(old, new, 1))
+        assert refused(lambda: validate_full_spdx_document(parse_file(path)) == []), old
+      def statement_holds(statement):
+        Statement.copy_from_pb(ParseDict(statement, pb.Statement())).validate()
+        return True
       for name in ["checks", "provenance"]:
         envelope = json.load(open(f"{folder}/{name}.dsse.json"))
         statement = json.loads(base64.b64decode(envelope["payload"]))
-        parsed = ParseDict(statement, pb.Statement())
-        Statement.copy_from_pb(parsed).validate()
+        assert statement_holds(statement)
+        for key, value in [("_type", "https://in-toto.io/Statement/v0"), ("subject", []),
+                           ("predicateType", ""), ("subject", [{"name": "x"}])]:
+          assert refused(lambda: statement_holds(statement | {key: value})), key
       assert "hello" in {r["name"] for r in statement["predicate"]["buildDefinition"]["resolvedDependencies"]}
       """
-    let result = try runPython(["-c", script, folder.string])
+    let result = try runPython(["-c", script, folder.string, world.folder.path.string])
     #expect(result.status == 0, "\(result.errors)")
+  }
+
+  /// Expects that minisign refuses the manifest with one other byte, another comment, or another key.
+  private func expectRefusedBySignature(
+    _ release: FilePath, key: FilePath, in folder: TemporaryFolder
+  ) throws {
+    let manifest = try String(
+      contentsOfFile: release.appending("manifest.json").string, encoding: .utf8)
+    let signature = try String(
+      contentsOfFile: release.appending("manifest.json.minisig").string, encoding: .utf8)
+    _ = try Program(folder: folder.path).run("keygen", "other")
+    func judge(_ manifest: String, _ signature: String, _ key: String) throws -> Int32 {
+      let file = try folder.write("judged/manifest.json", manifest)
+      try folder.write("judged/manifest.json.minisig", signature)
+      return try runTool("minisign", ["-VHm", file.string, "-p", key + ".pub"]).status
+    }
+    #expect(try judge(manifest, signature, key.string) == 0)
+    #expect(try judge(manifest.replacing("\"tiny\"", with: "\"tinz\""), signature, key.string) != 0)
+    #expect(
+      try judge(manifest, signature.replacing("image:tiny", with: "image:tinz"), key.string) != 0)
+    #expect(try judge(manifest, signature, (folder / "other").string) != 0)
+  }
+
+  @Test("is made with a key that no program of the build sees")
+  func hidden() throws {
+    let world = try World()
+    _ = try world.program.run("keygen", "key")
+    let text = try String(contentsOfFile: (world.folder / "key").string, encoding: .utf8)
+    let secret = String(try #require(text.split(separator: "\n").dropFirst().first))
+    try world.folder.write(
+      "tiny.toml",
+      world.recipe(
+        run:
+          "cat /proc/self/environ > /etc/seen; for p in /proc/[0-9]*; do cat $p/environ >> /etc/seen; done; echo end >> /etc/seen"
+      ))
+    let program = Program(
+      folder: world.folder.path, environment: ["BUILD_SNAPSHOT_KEY": secret])
+    let result = try program.run(world.arguments())
+    #expect(result.status == 0, "\(result.errors)")
+    let disk = FilePath(String(result.output.dropLast()))
+    let seen = try runTool("debugfs", ["-R", "cat /etc/seen", disk.string]).output
+    #expect(seen.contains("PATH=") && seen.hasSuffix("end\n"), "\(seen)")
+    #expect(!seen.contains("BUILD_SNAPSHOT_KEY") && !seen.contains(secret))
+    // Nor does anything that is left of the build.
+    let found = try runTool("grep", ["-rlF", secret, world.store.string])
+    #expect(found.status == 1, "\(found.output)")
   }
 
   private func pointer(_ world: World) throws -> String {

@@ -6,6 +6,7 @@
 // FAULT_LOG      gets a line per counted call (without FAULT_AT), or one for the call that was hit
 // FAULT_AT       the number of the call, from 1 on; none: only count
 // FAULT_DO       KILL (before the call), or the number of an error that the call gives
+// FAULT_CHANGES  when set, only calls that change something count, and starting a program is one of them
 // FAULT_STAYS    when set, all later counted calls that change anything fail alike: a disk that stays full
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -13,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,7 +26,7 @@
 #include <unistd.h>
 
 static atomic_int count;
-static int is_ours, at, stays, fault;
+static int is_ours, at, stays, changes_only, fault;
 static const char *places, *log_path;
 
 __attribute__((constructor)) static void prepare(void) {
@@ -38,6 +40,7 @@ __attribute__((constructor)) static void prepare(void) {
   if (strcmp(self, program) != 0) return;
   at = getenv("FAULT_AT") ? atoi(getenv("FAULT_AT")) : 0;
   stays = getenv("FAULT_STAYS") != NULL;
+  changes_only = getenv("FAULT_CHANGES") != NULL;
   const char *what = getenv("FAULT_DO");
   fault = what && strcmp(what, "KILL") != 0 ? atoi(what) : 0;
   is_ours = 1;
@@ -63,15 +66,16 @@ static void tell(int number, const char *name, const char *path) {
   if (log >= 0) close(log);
 }
 
-// Whether the call shall fail; errno is set then.
+// Whether the call shall fail; errno is set then. `changes`: 0 it only looks, 1 it may need room on the disk, 2 it
+// changes something without.
 static int fails(const char *name, const char *path, int changes) {
-  if (!is_ours || !path || !is_below(path)) return 0;
+  if (!is_ours || (changes_only && !changes) || !path || !is_below(path)) return 0;
   int number = atomic_fetch_add(&count, 1) + 1;
   if (!at) {
     tell(number, name, path);
     return 0;
   }
-  if (number < at || (number > at && !(stays && fault && changes))) return 0;
+  if (number < at || (number > at && !(stays && fault && changes == 1))) return 0;
   if (number == at) {
     tell(number, name, path);
     if (!fault) kill(getpid(), SIGKILL);
@@ -118,8 +122,8 @@ OPEN(open)
 OPEN(open64)
 ON_PATH(mkdir, 1, path, (const char *path, mode_t mode), (path, mode))
 ON_PATH(chmod, 1, path, (const char *path, mode_t mode), (path, mode))
-ON_PATH(unlink, 0, path, (const char *path), (path))
-ON_PATH(rmdir, 0, path, (const char *path), (path))
+ON_PATH(unlink, 2, path, (const char *path), (path))
+ON_PATH(rmdir, 2, path, (const char *path), (path))
 ON_PATH(rename, 1, to, (const char *from, const char *to), (from, to))
 ON_PATH(symlink, 1, path, (const char *target, const char *path), (target, path))
 ON_PATH(link, 1, to, (const char *from, const char *to), (from, to))
@@ -144,11 +148,17 @@ int fcntl(int file, int command, ...) {
   if (file_fails("fcntl", file, 0)) return -1;
   return REAL(fcntl)(file, command, argument);
 }
-ON_FILE(int, fsync, 1, file, (int file), (file))
-ON_FILE(int, fdatasync, 1, file, (int file), (file))
+// Waiting for the disk shows nothing here: what a killed process wrote is there all the same.
+#define FLUSH(name)                            \
+  int name(int file) {                         \
+    if (file_fails(#name, file, 1)) return -1; \
+    return is_ours ? 0 : REAL(name)(file);     \
+  }
+FLUSH(fsync)
+FLUSH(fdatasync)
 ON_FILE(int, fchmod, 1, file, (int file, mode_t mode), (file, mode))
 ON_FILE(int, ftruncate, 1, file, (int file, off_t size), (file, size))
-ON_FILE(int, flock, 0, file, (int file, int how), (file, how))
+ON_FILE(int, flock, 2, file, (int file, int how), (file, how))
 ON_FILE(ssize_t, write, 1, file, (int file, const void *bytes, size_t size), (file, bytes, size))
 ON_FILE(
     ssize_t, pwrite, 1, file, (int file, const void *bytes, size_t size, off_t where),
@@ -159,3 +169,15 @@ ON_FILE(
 ON_FILE(
     ssize_t, writev, 1, file, (int file, const struct iovec *pieces, int number),
     (file, pieces, number))
+
+int posix_spawnp(
+    pid_t *process, const char *file, const posix_spawn_file_actions_t *actions,
+    const posix_spawnattr_t *attributes, char *const arguments[], char *const environment[]) {
+  // The first place stands for it.
+  char place[PATH_MAX];
+  if (is_ours && changes_only) {
+    snprintf(place, sizeof place, "%.*s", (int)strcspn(places, ":"), places);
+    if (fails("posix_spawnp", place, 2)) return errno;
+  }
+  return REAL(posix_spawnp)(process, file, actions, attributes, arguments, environment);
+}

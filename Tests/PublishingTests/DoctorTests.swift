@@ -34,7 +34,7 @@ struct DoctorTests {
       "lost pointer", "damaged pointer", "dangling pointer", "lagging link", "temporary file",
       "unfinished version", "stale staging", "trash", "changed disk", "cut disk",
       "missing document",
-      "writable disk", "quarantined current",
+      "writable disk", "writable folder", "quarantined current", "other manifest",
     ])
   func findsAndMends(harm: String) throws {
     let before = try #require(try catalog.pointer("browser"))
@@ -88,6 +88,18 @@ struct DoctorTests {
       try files.removeItem(atPath: current.folder.appending("packages.txt").string)
       chmod(current.folder.string, 0o555)
     case "writable disk": chmod(current.disk.string, 0o644)
+    case "writable folder": chmod(current.folder.string, 0o755)
+    case "other manifest":
+      // A manifest that reads, and is not the one that the pointer names.
+      chmod(current.folder.string, 0o700)
+      let path = current.folder.appending("manifest.json")
+      try overwrite(path, try text(path) + "\n")
+      let past = try #require(
+        try files.attributesOfItem(atPath: current.disk.string)[.modificationDate] as? Date)
+      try files.setAttributes(
+        [.modificationDate: past.addingTimeInterval(60), .posixPermissions: 0o444],
+        ofItemAtPath: path.string)
+      chmod(current.folder.string, 0o555)
     case "quarantined current":
       try catalog.quarantine("browser", releases[1].version, reason: "x", at: sampleTime)
       let quarantine = image.appending("quarantine")
@@ -97,6 +109,22 @@ struct DoctorTests {
         mark.replacing("20260701.002", with: "20260701.003"))
     default: Issue.record("no such harm: \(harm)")
     }
+  }
+
+  @Test("tells of a manifest that does not read, and leads away from its release")
+  func damagedManifest() throws {
+    let current = releases[2]
+    chmod(current.folder.string, 0o700)
+    try overwrite(current.folder.appending("manifest.json"), "{")
+    chmod(current.folder.string, 0o555)
+    let found = try catalog.examine()
+    #expect(
+      found.contains {
+        if case .damagedManifest(current.version, _) = $0.fault { $0.remedy == nil } else { false }
+      }, "\(found)")
+    _ = try catalog.repair(at: sampleTime)
+    #expect(try catalog.current("browser") == releases[1])
+    #expect(try catalog.publishSample(inputs: "next").release.version.number == 4)
   }
 
   private func overwrite(_ path: FilePath, _ text: String) throws {

@@ -31,7 +31,8 @@ private struct Expected {
 
 @Suite("The catalog under random use")
 struct ModelCheckTests {
-  /// Each seed plays 120 operations; after each of them catalog and model agree.
+  /// Each seed plays 120 operations; after each of them catalog and model agree. Renewals in between make
+  /// history long enough to be trimmed.
   @Test("does what the model says", arguments: isLong ? [1, 2, 3, 4] : [1] as [UInt64])
   func agreesWithTheModel(seed: UInt64) throws {
     var random = SplitMix64(seed: seed)
@@ -39,9 +40,12 @@ struct ModelCheckTests {
     let catalog = Catalog(store: folder / "store")
     var expected = Expected()
     var leases: [Lease] = []
+    var counts: [String: Int] = [:]
     for step in 0..<120 {
       let some = expected.versions.keys.sorted().randomElement(using: &random)
-      switch Int.random(in: 0..<10, using: &random) {
+      let operation = Int.random(in: 0..<11, using: &random)
+      counts[Self.operations[max(0, operation - 2)], default: 0] += 1
+      switch operation {
       case 0...2:
         let disk = [UInt8](repeating: UInt8.random(in: 0...6, using: &random), count: 65536)
         publish(disk, step, to: catalog, &expected)
@@ -68,11 +72,22 @@ struct ModelCheckTests {
         leases.append(try catalog.lease("browser", some))
       case 8:
         if let index = leases.indices.randomElement(using: &random) { leases.remove(at: index) }
+      case 9:
+        guard expected.current != nil else { continue }
+        for round in 1...12 {
+          let now = Timestamp(seconds: sampleTime.seconds + 10_000 * step + 100 * round)
+          #expect(try catalog.renew("browser", at: now, expires: 10))
+        }
+        expected.generation += 12
       default:
         let keep = Int.random(in: 1...4, using: &random)
         let gone = expected.removable(keep: keep, leased: Set(leases.map(\.release.version)))
         let collection = try catalog.collect("browser", Retention(keep: keep), at: sampleTime)
         #expect(Set(collection.removed) == gone)
+        counts["releases removed", default: 0] += gone.count
+        let history = try FileManager.default.contentsOfDirectory(
+          atPath: (folder / "store/images/browser/history").string)
+        #expect(history.count <= 100 + expected.versions.count)
         for version in gone {
           expected.versions[version] = nil
         }
@@ -80,7 +95,14 @@ struct ModelCheckTests {
       try agree(catalog, expected, leases)
     }
     #expect(try catalog.examine(isDeep: true) == [])
+    let text = counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+    print("random use \(seed): \(text.joined(separator: ", "))")
   }
+
+  private static let operations = [
+    "publish", "rollback", "pin", "unpin", "quarantine", "lease", "end of a lease", "12 renewals",
+    "gc",
+  ]
 
   private func publish(
     _ disk: [UInt8], _ step: Int, to catalog: Catalog, _ expected: inout Expected

@@ -20,12 +20,18 @@ public struct FailingCalls: Sendable {
   private let log: FilePath
   private let program: String
   private let places: [FilePath]
+  private let changesOnly: Bool
 
   /// - Parameters:
   ///   - program: the file of the program.
   ///   - places: the folders whose calls count.
+  ///   - changesOnly: counts no call that only looks.
   ///   - folder: takes the library and its log.
-  public init(of program: String, on places: [FilePath], in folder: TemporaryFolder) throws {
+  public init(
+    of program: String, on places: [FilePath], changesOnly: Bool = false,
+    in folder: TemporaryFolder
+  ) throws {
+    self.changesOnly = changesOnly
     library = folder / "failing-calls.so"
     log = folder / "failing-calls.log"
     self.program = URL(fileURLWithPath: program).resolvingSymlinksInPath().path
@@ -47,6 +53,7 @@ public struct FailingCalls: Sendable {
       "LD_PRELOAD": library.string, "FAULT_PROGRAM": program, "FAULT_LOG": log.string,
       "FAULT_PLACES": places.map(\.string).joined(separator: ":"),
     ]
+    if changesOnly { variables["FAULT_CHANGES"] = "1" }
     guard let fault else { return variables }
     variables["FAULT_AT"] = "\(number)"
     switch fault {

@@ -10,14 +10,16 @@ struct ImagePlan: Sendable {
     var content: Content
   }
 
+  /// Nodes and folders are 32 bits wide: there are as many pieces as files.
   enum Content: Sendable {
     /// A file's data from a block of the file on.
-    case data(node: Int, from: UInt32)
-    case directory(Int, from: UInt32)
-    case symlink(node: Int)
-    case xattrs(node: Int)
-    /// A block of the extent tree of a node; the journal's when nil.
-    case extents(node: Int?, block: Int)
+    case data(node: Int32, from: UInt32)
+    case directory(Int32, from: UInt32)
+    case symlink(node: Int32)
+    case xattrs(node: Int32)
+    /// A block of the extent tree of a node.
+    case extents(node: Int32, block: UInt32)
+    case journalExtents(block: UInt32)
     /// The inodes from this number on.
     case inodes(UInt32)
     case journal
@@ -82,22 +84,23 @@ struct ImagePlan: Sendable {
     }
     if let journal = layout.journal.first { add(journal.physical, 1, .journal) }
     for (index, block) in layout.journalExtentBlocks.enumerated() {
-      add(block, 1, .extents(node: nil, block: index))
+      add(block, 1, .journalExtents(block: UInt32(index)))
     }
     for (node, blocks) in layout.extentBlocks {
       for (index, block) in blocks.enumerated() {
-        add(block, 1, .extents(node: node, block: index))
+        add(block, 1, .extents(node: Int32(node), block: UInt32(index)))
       }
     }
-    for (node, block) in layout.xattrBlocks { add(block, 1, .xattrs(node: node)) }
-    for (node, value) in demand.tree.nodes.enumerated() {
-      for extent in layout.extents(of: node) {
+    for (node, block) in layout.xattrBlocks { add(block, 1, .xattrs(node: Int32(node))) }
+    for (index, value) in demand.tree.nodes.enumerated() {
+      let node = Int32(index)
+      for extent in layout.extents(of: index) {
         switch value.kind {
         case .file: add(extent.physical, extent.count, .data(node: node, from: extent.logical))
         case .directory:
           add(
             extent.physical, extent.count,
-            .directory(Int(demand.directoryOfNode[node]), from: extent.logical))
+            .directory(demand.directoryOfNode[index], from: extent.logical))
         default: add(extent.physical, extent.count, .symlink(node: node))
         }
       }

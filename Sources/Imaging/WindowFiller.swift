@@ -26,7 +26,8 @@ struct WindowFiller: ~Copyable {
   ) throws(ImagingFailure) {
     let piece = plan.pieces[slice.piece]
     switch piece.content {
-    case .data(let node, let from):
+    case .data(let number, let from):
+      let node = Int(number)
       guard case .file(let file) = plan.demand.tree.nodes[node].kind else { return }
       let offset = Int64(from + slice.offset) * Int64(blockSize)
       let left = file.size - offset
@@ -49,11 +50,15 @@ struct WindowFiller: ~Copyable {
     switch piece.content {
     case .data, .frame: break
     case .directory(let index, let from):
-      plan.renderDirectory(index, block: from + block, into: bytes)
+      plan.renderDirectory(Int(index), block: from + block, into: bytes)
     case .symlink(let node):
-      if case .symlink(let target) = plan.demand.tree.nodes[node].kind { bytes.put(target, at: 0) }
-    case .xattrs(let node): plan.renderXattrs(of: node, at: piece.start, into: bytes)
-    case .extents(let node, let index): plan.renderExtents(of: node, block: index, into: bytes)
+      if case .symlink(let target) = plan.demand.tree.nodes[Int(node)].kind {
+        bytes.put(target, at: 0)
+      }
+    case .xattrs(let node): plan.renderXattrs(of: Int(node), at: piece.start, into: bytes)
+    case .extents(let node, let index):
+      plan.renderExtents(of: Int(node), block: Int(index), into: bytes)
+    case .journalExtents(let index): plan.renderExtents(of: nil, block: Int(index), into: bytes)
     case .inodes(let first):
       plan.renderInodes(
         from: first + block * UInt32(blockSize / InodeRecord.size), into: bytes)

@@ -58,10 +58,12 @@ final class Fleet: Sendable {
     let file = try FileDescriptor.open(
       state.appending("lock"), .readWrite, options: [.create, .closeOnExec],
       permissions: [.ownerReadWrite])
-    guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else {
-      throw StateInUse(folder: state)
+    // One that was killed a moment ago may not be gone yet.
+    for _ in 0..<40 {
+      if flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 { return file }
+      usleep(50_000)
     }
-    return file
+    throw StateInUse(folder: state)
   }
 
   func folder(of id: String) -> FilePath {

@@ -56,7 +56,7 @@ extension Fleet {
       if call("GET", "/health", at: machine.address, token: nil, limit: 2)?.status == 200 {
         return .ready
       }
-      if VirtualMachineProcess.find(folder).isEmpty { return ended(folder) }
+      if !VirtualMachineProcess.isRunning(folder) { return ended(folder) }
       usleep(100_000)
     }
     return .bad("no agent answered within \(configuration.readyTime) s")
@@ -64,12 +64,7 @@ extension Fleet {
 
   /// What the end of a machine's process says.
   private func ended(_ folder: FilePath) -> Outcome {
-    var ending = VirtualMachineProcess.ending(of: folder)
-    while ending == nil, VirtualMachineProcess.isChild(folder) {
-      usleep(2000)
-      ending = VirtualMachineProcess.ending(of: folder)
-    }
-    switch ending {
+    switch VirtualMachineProcess.ending(of: folder) {
     case .finished: return .bad("its process ended before an agent answered")
     case .broken(let how):
       return .hostFault("the machine's process ended with \(how): \(lastWords(in: folder))")

@@ -125,7 +125,9 @@ final class Fleet: Sendable {
     let vms = configuration.state.appending("vms").string + "/"
     for folder in running.keys.sorted() where folder.hasPrefix(vms) {
       // A row is there before the process and goes after it, so that one without a row is a stray.
-      guard try database.machine(String(folder.dropFirst(vms.count))) == nil else { continue }
+      guard try database.machine(String(folder.dropFirst(vms.count))) == nil,
+        VirtualMachineProcess.isRunning(FilePath(folder))
+      else { continue }
       log.write("stray ended", ["folder": .string(folder)])
       VirtualMachineProcess.end(FilePath(folder))
       removeFolder(FilePath(folder))

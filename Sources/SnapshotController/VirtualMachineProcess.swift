@@ -70,9 +70,10 @@ enum VirtualMachineProcess {
     return children.withLock { $0.endings[folder.string] }
   }
 
-  /// Whether a machine's process is a child of ours that was not read off yet.
-  static func isChild(_ folder: FilePath) -> Bool {
-    children.withLock { $0.folders.values.contains(folder.string) }
+  /// Whether a machine's process runs. A child of ours counts before the kernel shows its environment,
+  /// which it does a moment after `exec`.
+  static func isRunning(_ folder: FilePath) -> Bool {
+    !find(folder).isEmpty || children.withLock { $0.folders.values.contains(folder.string) }
   }
 
   /// Forgets how a machine ended.

@@ -33,16 +33,17 @@ public enum CustomisePart: Sendable, Equatable {
 ///   - store: holds archives, wheels and tarballs; a damaged one is removed from it.
 ///   - sandbox: its `root` is the folder that is filled; `[[run]]` commands run in it.
 ///   - buildID: what `BUILD_ID` in os-release becomes: 64 hexadecimal digits from the lock.
+///   - jobs: how many packages of npm are unpacked at once.
 /// - Throws: `FaultyRecipe`, `CustomiseFailure`, `RootFailure`, `BlobFailure`, `ArchiveFailure`,
 ///   `IsolationFailure`, `CancellationError`.
 public func customise(
   _ recipe: Recipe, _ lock: Lock, parts: [CustomisePart]? = nil, from store: BlobStore,
-  in sandbox: Sandbox, buildID: String, events: @escaping EventSink
+  in sandbox: Sandbox, buildID: String, jobs: Int, events: @escaping EventSink
 ) throws {
   let root = try RootFolder(sandbox.root)
   let customising = Customising(
     recipe: recipe, lock: lock, store: store, sandbox: sandbox, buildID: buildID, root: root,
-    events: events)
+    jobs: jobs, events: events)
   let steps = try (parts ?? CustomisePart.all(of: recipe)).flatMap(customising.steps)
   events(.began(.customise, total: steps.count, unit: .items))
   for (index, step) in steps.enumerated() {
@@ -62,6 +63,7 @@ private struct Customising {
   let sandbox: Sandbox
   let buildID: String
   let root: RootFolder
+  let jobs: Int
   let events: EventSink
 
   struct Step {
@@ -97,7 +99,7 @@ private struct Customising {
       let pin = try pin(of: tool)
       return [
         Step(subject: "npm \(pin.package) \(pin.version)") {
-          try NPMInstaller(root: root, store: store).install(pin, npm)
+          try NPMInstaller(root: root, store: store, jobs: jobs).install(pin, npm)
           try NPMScripts(root: root, sandbox: sandbox, epoch: lock.epoch, events: events)
             .run(pin, npm)
         }

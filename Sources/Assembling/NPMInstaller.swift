@@ -1,13 +1,7 @@
 internal import Content
-internal import Dispatch
 internal import Isolation
 internal import Model
-internal import Synchronization
 internal import SystemPackage
-
-#if canImport(Glibc)
-  internal import Glibc
-#endif
 
 /// Puts the tools of `[npm]` into the root, from the lock and the store alone: no npm, no registry, no
 /// scripts.
@@ -18,6 +12,8 @@ internal import SystemPackage
 struct NPMInstaller {
   let root: RootFolder
   let store: BlobStore
+  /// How many packages are unpacked at once.
+  let jobs: Int
 
   /// Installs one tool into its folder below `npm.into`, and links its commands.
   func install(_ project: Lock.NPMProject, _ npm: Recipe.NPM) throws {
@@ -35,29 +31,16 @@ struct NPMInstaller {
     }
   }
 
-  /// Unpacks packages on all processors, those that hold others before these, the largest first.
+  /// Unpacks packages, several at once, those that hold others before these, the largest first.
   private func unpackAll(_ packages: [Lock.NPMPackage], into folder: FilePath) throws {
     let levels = Dictionary(grouping: packages) { $0.path.ranges(of: "node_modules/").count }
     for (_, level) in levels.sorted(by: { $0.key < $1.key }) {
       try Task.checkCancellation()
       for package in level { try root.makeFolders(folder.appending(package.path)) }
       let level = level.sorted { ($1.tarball.size, $0.path) < ($0.tarball.size, $1.path) }
-      let failures = Mutex<[Int: any Error]>([:])
-      let next = Atomic(0)
-      DispatchQueue.concurrentPerform(iterations: min(processors, level.count)) { _ in
-        while failures.withLock({ $0.isEmpty }) {
-          let index = next.add(1, ordering: .relaxed).oldValue
-          guard index < level.count else { return }
-          do { try unpack(level[index], into: folder) } catch {
-            failures.withLock { $0[index] = error }
-          }
-        }
-      }
-      if let first = failures.withLock({ $0.min { $0.key < $1.key }?.value }) { throw first }
+      _ = try concurrentMap(level, jobs: jobs) { try unpack($0, into: folder) }
     }
   }
-
-  private var processors: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
   /// Unpacks a package as npm's pacote does: the first part of each path goes, links are left out, all
   /// may read, and commands may be run.

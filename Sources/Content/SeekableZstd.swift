@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import Synchronization
 public import SystemPackage
 
@@ -35,7 +34,7 @@ extension Zstd {
       for first in stride(from: 0, to: count, by: max(1, jobs) * 4) {
         try Task.checkCancellation()
         let places = Array(first..<min(count, first + max(1, jobs) * 4))
-        let frames = try mapped(places, jobs: jobs) { place in
+        let frames = try concurrentMap(places, jobs: jobs) { place in
           let start = place * seekableFrame
           let length = min(seekableFrame, size - start)
           guard try hasData(input, start, length) else { return try zeros.frame(of: length) }
@@ -95,26 +94,4 @@ private func bytes(of file: FileDescriptor, at start: Int, _ length: Int) throws
 
 private func littleEndian(_ number: Int) -> [UInt8] {
   (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
-}
-
-/// Maps elements on several threads; the results come in their order.
-private func mapped<Element: Sendable, Result: Sendable>(
-  _ elements: [Element], jobs: Int, _ body: @Sendable (Element) throws -> Result
-) throws -> [Result] {
-  let results = Mutex<[Int: Swift.Result<Result, any Error>]>([:])
-  let next = Atomic(0)
-  DispatchQueue.concurrentPerform(iterations: max(1, min(jobs, elements.count))) { _ in
-    while true {
-      let index = next.add(1, ordering: .relaxed).oldValue
-      guard index < elements.count else { return }
-      let result = Swift.Result { try body(elements[index]) }
-      results.withLock { $0[index] = result }
-    }
-  }
-  return try results.withLock { results in
-    try elements.indices.map { index in
-      guard let result = results[index] else { preconditionFailure("each element is mapped") }
-      return try result.get()
-    }
-  }
 }

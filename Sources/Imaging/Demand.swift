@@ -127,10 +127,9 @@ private func addLostAndFound(to tree: inout Tree, epoch: UInt32) throws(ImagingF
     }
     return found
   }
-  tree.add(
+  return tree.add(
     path,
     Tree.Node(kind: .directory, mode: 0o700, modified: Tree.Time(seconds: Int64(epoch))))
-  return tree.entries.first { $0.path == path }?.node ?? 0
 }
 
 private func checkName(_ path: [UInt8]) throws(ImagingFailure) {

@@ -126,15 +126,16 @@ public struct Tree: Sendable, Equatable {
     precondition(self.entries.first?.path.isEmpty == true, "a tree has a root")
   }
 
-  /// Adds a name and a node that has no other.
+  /// Adds a name and a node that has no other; returns the node's place.
   ///
   /// - Precondition: the path is not in the tree, and its folder is.
-  public mutating func add(_ path: [UInt8], _ node: Node) {
+  public mutating func add(_ path: [UInt8], _ node: Node) -> Int {
     let place = entries.firstIndex { walkPrecedes(path, $0.path) } ?? entries.count
     let number = 1 + entries[..<place].reduce(-1) { max($0, $1.node) }
     for index in entries.indices where entries[index].node >= number { entries[index].node += 1 }
     entries.insert(Entry(path: path, node: number), at: place)
     nodes.insert(node, at: number)
+    return number
   }
 }
 

@@ -1,3 +1,4 @@
+internal import Content
 internal import Imaging
 internal import Model
 internal import Publishing
@@ -59,6 +60,16 @@ struct ImageJudge: Sendable {
       results: [reading]
         + (try run(imageChecks, on: subject, skipping: skipping, onResult: onResult)),
       files: files)
+  }
+}
+
+/// What a recipe's agents are now, by the one rule for files and folders.
+///
+/// Those that are compiled have a path in a build only, whose business compiling is.
+func agentHashes(of recipe: Recipe?) throws -> [String: ContentHash] {
+  try (recipe?.agents ?? []).reduce(into: [:]) { hashes, agent in
+    guard case .path(let source) = agent.source else { return }
+    hashes[agent.name] = try TreeFacts(of: FilePath(source)).sha256
   }
 }
 

@@ -37,7 +37,7 @@ extension Maker {
     var report = Report()
     let judgement = try judge.results(
       root: root, meant: tree, epoch: inputs.lock.epoch,
-      agentHashes: try agentHashes(), builder: builder(root: root)
+      agentHashes: try agentHashes(of: recipe), builder: builder(root: root)
     ) { result in
       done += 1
       sink(.advanced(.check, done: done, subject: result.name))
@@ -73,14 +73,6 @@ extension Maker {
       skipping: request.skippedChecks, events: events)
     guard let obstacle = results.first, obstacle.outcome == .skipped else { return results }
     return unbooted(.failed, obstacle.remark ?? "")
-  }
-
-  /// What the agents are now, by the one rule for files and folders; compiled ones have a path by now.
-  private func agentHashes() throws -> [String: ContentHash] {
-    try inputs.recipe.agents.reduce(into: [:]) { hashes, agent in
-      guard case .path(let source) = agent.source else { return }
-      hashes[agent.name] = try TreeFacts(of: FilePath(source)).sha256
-    }
   }
 
   private func builder(root: FilePath) -> BuildMachine {

@@ -61,7 +61,7 @@ extension Maker {
       try customise(
         recipe, inputs.lock, parts: [part], from: blobs,
         in: Sandbox(root: root, hostname: recipe.image.hostname), buildID: inputs.lockHash.hex,
-        events: events)
+        jobs: request.jobs ?? processors, events: events)
     }
   }
 }

@@ -79,15 +79,10 @@ public func verify(
         )
       })
   }
-  let hashes = try (recipe?.agents ?? []).reduce(into: [String: ContentHash]()) { hashes, agent in
-    // To compile a program is a build's business.
-    guard case .path(let source) = agent.source else { return }
-    hashes[agent.name] = try TreeFacts(of: FilePath(source)).sha256
-  }
   let judge = ImageJudge(
     disk: disk, recipe: recipe, jobs: request.jobs ?? processors, skipping: request.skippedChecks,
     evidence: run.path)
-  report.results += try judge.results(agentHashes: hashes).results
+  report.results += try judge.results(agentHashes: agentHashes(of: recipe)).results
   let tests = recipe?.tests.count { $0.stage == .root } ?? 0
   if tests > 0 {
     report.results.append(

@@ -81,10 +81,12 @@ struct Driver: Sendable {
       FileTemplate(path: "/etc/hostname", content: "${id}\n"),
     ]
   }
+}
 
+extension Driver {
   /// - Throws: `FaultyOptions` that names the driver.
   init(_ json: JSON, named name: String) throws(FaultyOptions) {
-    command = json["command"]?.array?.compactMap(\.string) ?? []
+    self.init(command: json["command"]?.array?.compactMap(\.string) ?? [])
     guard !command.isEmpty else {
       throw FaultyOptions("driver '\(name)' needs 'command', a list of words")
     }
@@ -98,16 +100,6 @@ struct Driver: Sendable {
     }
     values = words(json["values"])
     needs = json["needs"]?.array?.compactMap(\.string) ?? []
-  }
-
-  init(
-    command: [String], files: [String: String] = [:], inject: [FileTemplate],
-    address: String = "127.0.0.1:${port}", ip: String = "127.0.0.1", clone: String = "copy",
-    values: [String: String], needs: [String]
-  ) {
-    (self.command, self.files, self.inject) = (command, files, inject)
-    (self.address, self.ip, self.clone) = (address, ip, clone)
-    (self.values, self.needs) = (values, needs)
   }
 }
 

@@ -44,7 +44,7 @@ struct CustomiseTests {
   private func customise(_ recipe: Recipe, events: @escaping EventSink = { _ in }) throws {
     let lock = Lock(recipe: recipe.digest, epoch: 1_700_000_000)
     try Assembling.customise(
-      recipe, lock, from: store, in: sandbox, buildID: "abc", events: events)
+      recipe, lock, from: store, in: sandbox, buildID: "abc", jobs: 2, events: events)
   }
 
   @Test func namesTheSystem() throws {

@@ -75,7 +75,7 @@ private struct InstalledTools {
   func install() throws {
     let root = try RootFolder(root)
     for project in lock.npm {
-      try NPMInstaller(root: root, store: store).install(project, npm)
+      try NPMInstaller(root: root, store: store, jobs: 2).install(project, npm)
     }
     try installEnvironment(npm.environment, in: root)
   }

@@ -48,7 +48,7 @@ struct QuickTarballsTests {
     let project = Lock.NPMProject(
       name: "tool", package: "tool", version: "1.0.0", range: "", isNative: false, commands: [:],
       packages: [package])
-    try NPMInstaller(root: root, store: store).install(project, npm)
+    try NPMInstaller(root: root, store: store, jobs: 2).install(project, npm)
     return try root.contents(of: "opt/clis/tool/node_modules/tool/bin/tool")
   }
 

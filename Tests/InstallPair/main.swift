@@ -83,7 +83,8 @@ try FileManager.default.createDirectory(
 func install(into name: String) throws {
   let root = folder / "ours/\(name)"
   try FileManager.default.createDirectory(atPath: root.string, withIntermediateDirectories: false)
-  try installTools(of: npm, lock, from: store, in: root)
+  try installTools(
+    of: npm, lock, from: store, in: root, jobs: ProcessInfo.processInfo.activeProcessorCount)
 }
 
 // The first installation warms the store, and npm's cache.

@@ -54,14 +54,16 @@ struct InjectionTests {
 
   /// A clone with files in it, as a raw disk, and the hash of the image after all.
   private func clone(
-    _ kind: CloneKind, adding files: [InjectedFile], _ judge: (FilePath) throws -> Void
+    _ kind: CloneKind, adding files: [InjectedFile], in parent: FilePath? = nil,
+    _ judge: (FilePath) throws -> Void
   ) throws {
-    let shop = try Shop()
+    let shop = try Shop(in: parent)
     let release = try image(shop)
     let lease = try shop.client().lease(at: Shop.now)
     let disk = shop.folder / "disk"
     let made = try shop.client().clone(
       lease, to: disk, fallback: kind, adding: files, at: Shop.now)
+    if kind == .reflink { #expect(made == .reflink) }
     var raw = disk
     if made == .overlay {
       #expect(try runTool("qemu-img", ["check", "-f", "qcow2", disk.string]).status == 0)
@@ -104,6 +106,26 @@ struct InjectionTests {
       let copy = try TemporaryFolder()
       _ = try debugfs(disk, "dump /etc/long \(copy / "long")")
       #expect(try contents(of: copy / "long") == large.content)
+    }
+  }
+
+  @Test(
+    "are the only blocks of its disk that are its own, where files can share blocks",
+    .enabled(if: canMountReflinks, "needs root, unshare, mkfs.btrfs and a kernel that mounts it"))
+  func sharing() throws {
+    let disk = try SmallDisk(size: 512 << 20, .reflinks)
+    let long = InjectedFile(path: "/etc/long", content: Array("short now".utf8))
+    try clone(.reflink, adding: [token, long], in: disk.path) { clone in
+      #expect(try debugfs(clone, "cat /etc/golden/agent-token") == "a-token-of-one-machine")
+      #expect(try debugfs(clone, "stat /etc/golden/agent-token").contains("Mode:  0400"))
+      #expect(try debugfs(clone, "cat /etc/long") == "short now")
+      // The last line: total, its own, shared, name.
+      let usage = try runTool("btrfs", ["filesystem", "du", "--raw", clone.string]).succeeded()
+      let numbers = usage.output.split(separator: "\n").last?.split(separator: " ")
+        .compactMap { Int($0) }
+      let (own, shared) = (try #require(numbers?.dropFirst().first), numbers?.last ?? 0)
+      #expect(own > 0 && own <= 128 << 10, "\(usage.output)")
+      #expect(shared > 8 << 20, "\(usage.output)")
     }
   }
 

@@ -13,8 +13,8 @@ struct Shop {
   let catalog: Catalog
   static let now = Timestamp(seconds: 1_782_873_667)
 
-  init(isSigned: Bool = true) throws {
-    folder = try TemporaryFolder()
+  init(isSigned: Bool = true, in parent: FilePath? = nil) throws {
+    folder = try TemporaryFolder(in: parent)
     key = isSigned ? SigningKey.generate() : nil
     catalog = Catalog(store: folder / "store", key: key)
   }

@@ -1,13 +1,13 @@
 internal import Foundation
 public import SystemPackage
 
-/// A folder under the system's temporary folder that is removed when the last reference goes.
+/// A folder under the system's temporary folder, or another, that is removed when the last reference goes.
 public final class TemporaryFolder: Sendable {
   public let path: FilePath
 
-  public init() throws {
-    let base = FileManager.default.temporaryDirectory
-      .appendingPathComponent("build-snapshot-test-\(UUID().uuidString)").path
+  public init(in parent: FilePath? = nil) throws {
+    let parent = parent?.string ?? FileManager.default.temporaryDirectory.path
+    let base = "\(parent)/build-snapshot-test-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: base, withIntermediateDirectories: true)
     path = FilePath(base)
   }

@@ -24,7 +24,7 @@ extension Fleet {
       switch outcome {
       case .gone: return
       case .ready:
-        try database.set(.ready, of: machine.id)
+        try database.setReady(machine.id)
         pauses.worked(machine.role)
         metrics.count("good", machine.role)
         log.write("ready", facts)

@@ -72,11 +72,20 @@ final class Fleet: Sendable {
 
   /// Sets right what the last controller left: machines that run are taken up, all else goes.
   func takeUp() throws {
+    // Files that it was writing: nobody else writes here.
+    for name in try names(in: configuration.state) where name.hasSuffix(".part") {
+      unlink(configuration.state.appending(name).string)
+    }
     let running = VirtualMachineProcess.all()
     let vms = configuration.state.appending("vms")
     var known: Set<String> = []
     for machine in try database.machines() {
       let folder = folder(of: machine.id)
+      if machine.state == .ending {
+        try remove(machine.id)
+        log.write("removed", ["vm": .string(machine.id), "version": .string(machine.version)])
+        continue
+      }
       if running[folder.string] == nil {
         try forget(machine.id)
         log.write("lost", ["vm": .string(machine.id), "version": .string(machine.version)])
@@ -113,8 +122,7 @@ final class Fleet: Sendable {
       // Idle machines of before go once the new ones answer; those in use stay.
       if fresh.count(where: { $0.state == .ready }) >= role.ready {
         for old in idle where old.version != version && old.state == .ready {
-          try database.claim(old.id)
-          try remove(old.id)
+          if try database.retire(old.id) { try remove(old.id) }
         }
       }
     }
@@ -201,6 +209,7 @@ final class Fleet: Sendable {
 
   /// Ends a machine and all that is its own.
   func remove(_ id: String) throws {
+    try database.setEnding(id)
     VirtualMachineProcess.end(folder(of: id))
     try forget(id)
   }
@@ -225,8 +234,7 @@ final class Fleet: Sendable {
       let values = self.values(of: role, driver, machine)
       machine.address = filled(driver.address, values)
       machine.ip = filled(driver.ip, values)
-      try database.add(machine)
-      if isClaimed { try database.claim(machine.id) }
+      try database.add(machine, isClaimed: isClaimed)
       return machine
     }
   }

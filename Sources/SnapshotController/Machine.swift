@@ -3,8 +3,8 @@ internal import AgentHTTP
 /// One virtual machine, as the table `vms` has it.
 struct Machine: Sendable, Equatable {
   /// `starting`: its process is to be started, or runs and has not answered yet; `ready`: its agent
-  /// answered; `failed`: it did not, or it ended.
-  enum State: String, Sendable { case starting, ready, failed }
+  /// answered; `ending`: it is being removed, and whoever finds it so removes it.
+  enum State: String, Sendable { case starting, ready, ending }
 
   var id: String
   var role: String
@@ -59,11 +59,11 @@ extension Database {
     try run("SELECT * FROM vms WHERE id = ?", id).first.flatMap(Machine.init)
   }
 
-  func add(_ machine: Machine) throws {
+  func add(_ machine: Machine, isClaimed: Bool) throws {
     try run(
-      "INSERT INTO vms VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", machine.id, machine.role,
+      "INSERT INTO vms VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", machine.id, machine.role,
       machine.image, machine.version, machine.state.rawValue, String(machine.slot),
-      machine.token, machine.address, machine.ip, machine.created)
+      machine.token, machine.address, machine.ip, machine.created, isClaimed ? "1" : "0")
   }
 
   /// Machines that nobody uses.
@@ -73,13 +73,25 @@ extension Database {
   }
 
   /// Takes an idle machine; false when someone was faster.
-  @discardableResult
   func claim(_ id: String) throws -> Bool {
     try !run("UPDATE vms SET claimed = 1 WHERE id = ? AND claimed = 0 RETURNING id", id).isEmpty
   }
 
-  func set(_ state: Machine.State, of id: String) throws {
-    try run("UPDATE vms SET state = ? WHERE id = ?", state.rawValue, id)
+  /// Says that a machine answered; one that is being removed meanwhile is removed all the same.
+  func setReady(_ id: String) throws {
+    try run("UPDATE vms SET state = 'ready' WHERE id = ? AND state = 'starting'", id)
+  }
+
+  /// Says that a machine is being removed: should we die meanwhile, our successor goes on with it.
+  func setEnding(_ id: String) throws {
+    try run("UPDATE vms SET state = 'ending', claimed = 1 WHERE id = ?", id)
+  }
+
+  /// The same for an idle machine; false when someone took it meanwhile.
+  func retire(_ id: String) throws -> Bool {
+    try !run(
+      "UPDATE vms SET state = 'ending', claimed = 1 WHERE id = ? AND claimed = 0 RETURNING id", id
+    ).isEmpty
   }
 
   func removeMachine(_ id: String) throws { try run("DELETE FROM vms WHERE id = ?", id) }

@@ -212,14 +212,15 @@ final class ControllerWorld {
 
   /// Waits until a claim holds, for at most half a minute.
   func eventually(
-    _ claim: String, at place: SourceLocation = #_sourceLocation, _ holds: () throws -> Bool
+    _ claim: @autoclosure () -> String, at place: SourceLocation = #_sourceLocation,
+    _ holds: () throws -> Bool
   ) throws {
     let deadline = ContinuousClock.now + .seconds(30)
     while ContinuousClock.now < deadline {
       if try holds() { return }
       usleep(50_000)
     }
-    Issue.record("not so: \(claim)", sourceLocation: place)
+    Issue.record("not so: \(claim())\n\(log.suffix(4000))", sourceLocation: place)
   }
 }
 

@@ -1,42 +1,50 @@
 internal import Model
 
 /// What a tree needs of a file system, found without knowing where anything will be.
+///
+/// What is kept for each node is 32 bits wide: there may be millions.
 struct Demand: Sendable {
   /// The tree, with `lost+found`.
   var tree: Tree
   /// How many names each node has, as ext4 counts them.
-  var links: [Int]
+  var links: [UInt32]
   var directories: [DirectoryLayout]
   /// The place in `directories` of each node that is a folder, else -1.
   var directoryOfNode: [Int32]
   /// By node; most nodes have none.
   var xattrs: [Int: XattrLayout]
-  /// Blocks of data of each node, its holes left out.
-  var dataBlocks: [Int]
+  /// Blocks of data of each node, its holes left out; an ext4 file has fewer than 2³².
+  private var dataBlocks: [UInt32]
 
   var lostAndFound: Int
 
   /// Blocks without those of the extent trees.
   var blockCount: Int {
-    dataBlocks.reduce(0, +) + xattrs.values.count { $0.block != nil }
+    dataBlocks.reduce(0) { $0 + Int($1) } + xattrs.values.count { $0.block != nil }
   }
+
+  /// Blocks of data of a node, its holes left out.
+  func dataBlocks(of node: Int) -> Int { Int(dataBlocks[node]) }
 
   /// - Throws: `.unrepresentable` for what ext4 cannot hold.
   init(_ tree: consuming Tree, hashSeed: [UInt32], epoch: UInt32) throws(ImagingFailure) {
     lostAndFound = try addLostAndFound(to: &tree, epoch: epoch)
     self.tree = tree
     let (entries, nodes) = (self.tree.entries, self.tree.nodes)
-    links = [Int](repeating: 0, count: nodes.count)
-    var namesOfNode = [Int: [Int]]()
+    links = [UInt32](repeating: 0, count: nodes.count)
+    // Of folders.
+    var namesOfNode = [Int: [Int32]]()
     var parentOfNode = [Int: Int]()
     var folders: [(path: [UInt8], node: Int)] = []
     for (place, entry) in entries.enumerated() {
       let isDirectory = nodes[entry.node].kind == .directory
       while let last = folders.last, !isInside(entry.path, last.path) { folders.removeLast() }
       if let parent = folders.last?.node {
-        namesOfNode[parent, default: []].append(place)
-        if isDirectory { links[parent] += 1 }
-        parentOfNode[entry.node] = parent
+        namesOfNode[parent, default: []].append(Int32(place))
+        if isDirectory {
+          links[parent] += 1
+          parentOfNode[entry.node] = parent
+        }
       }
       links[entry.node] += isDirectory ? 2 : 1
       if isDirectory { folders.append((entry.path, entry.node)) }
@@ -46,7 +54,7 @@ struct Demand: Sendable {
     directories = []
     directoryOfNode = [Int32](repeating: -1, count: nodes.count)
     xattrs = [:]
-    dataBlocks = [Int](repeating: 0, count: nodes.count)
+    dataBlocks = [UInt32](repeating: 0, count: nodes.count)
     var isSeen = [Bool](repeating: false, count: nodes.count)
     for entry in entries where !isSeen[entry.node] {
       let (index, node) = (entry.node, nodes[entry.node])
@@ -55,20 +63,21 @@ struct Demand: Sendable {
         let spare = index == lostAndFound ? 4 : 1
         guard
           let directory = DirectoryLayout(
-            node: index, parent: parentOfNode[index] ?? index, names: namesOfNode[index] ?? [],
+            node: index, parent: parentOfNode[index] ?? index,
+            names: namesOfNode.removeValue(forKey: index) ?? [],
             entries: entries, hashSeed: hashSeed, spare: spare)
         else {
           throw .unrepresentable(path: shown(entry.path), reason: "it holds too many names")
         }
         directoryOfNode[index] = Int32(directories.count)
         directories.append(directory)
-        dataBlocks[index] = directory.blockCount
+        dataBlocks[index] = UInt32(directory.blockCount)
       } else {
         guard links[index] <= 65000 else {
           throw .unrepresentable(
             path: shown(entry.path), reason: "it has \(links[index]) names, and ext4 allows 65000")
         }
-        dataBlocks[index] = try Self.dataBlocks(of: node, path: entry.path)
+        dataBlocks[index] = UInt32(try Self.dataBlocks(of: node, path: entry.path))
       }
       if !node.xattrs.isEmpty {
         xattrs[index] = try XattrLayout(node.xattrs, path: entry.path)

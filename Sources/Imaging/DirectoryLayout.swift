@@ -10,7 +10,7 @@ struct DirectoryLayout: Sendable {
   var node: Int
   var parent: Int
   /// Places in the tree's entries: sorted by name in a plain folder, by hash in an indexed one.
-  var names: [Int]
+  var names: [Int32]
   /// Where in `names` each leaf starts and the hash that it starts with; empty: not indexed.
   var leaves: [(start: Int, hash: UInt32)]
   /// Blocks in all.
@@ -34,20 +34,22 @@ struct DirectoryLayout: Sendable {
   /// - Parameter spare: the least number of blocks, for `lost+found`.
   /// - Returns: nil when the index would need a third level.
   init?(
-    node: Int, parent: Int, names: [Int], entries: [Tree.Entry], hashSeed: [UInt32], spare: Int = 1
+    node: Int, parent: Int, names: [Int32], entries: [Tree.Entry], hashSeed: [UInt32],
+    spare: Int = 1
   ) {
     self.node = node
     self.parent = parent
     self.names = names
     leaves = []
     blockCount = spare
-    let bytes = names.reduce(24) { $0 + recordLength(nameLength(entries[$1].path)) }
+    let bytes = names.reduce(24) { $0 + recordLength(nameLength(entries[Int($1)].path)) }
     if bytes <= Self.roomForNames { return }
 
     let hashes = names.map { place in
-      entries[place].path.withUnsafeBytes { path in
+      let path = entries[Int(place)].path
+      return path.withUnsafeBytes { bytes in
         nameHash(
-          UnsafeRawBufferPointer(rebasing: path[(path.count - nameLength(entries[place].path))...]),
+          UnsafeRawBufferPointer(rebasing: bytes[(bytes.count - nameLength(path))...]),
           seed: hashSeed)
       }
     }
@@ -56,7 +58,7 @@ struct DirectoryLayout: Sendable {
     }
     self.names = order.map { names[$0] }
     let sorted = order.map {
-      (hash: hashes[$0].hash, length: recordLength(nameLength(entries[names[$0]].path)))
+      (hash: hashes[$0].hash, length: recordLength(nameLength(entries[Int(names[$0])].path)))
     }
     leaves = Self.evenLeaves(sorted) ?? Self.fullLeaves(sorted)
     guard nodeCount <= Self.rootLimit else { return nil }
@@ -156,7 +158,7 @@ struct DirectoryLayout: Sendable {
   ) {
     var (offset, last) = (start, start == 0 ? nil : 12)
     for place in names[range] {
-      let entry = tree.entries[place]
+      let entry = tree.entries[Int(place)]
       let length = nameLength(entry.path)
       block.put(inode(entry.node), at: offset)
       block.put(UInt16(recordLength(length)), at: offset + 4)

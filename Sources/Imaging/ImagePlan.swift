@@ -94,7 +94,7 @@ struct ImagePlan: Sendable {
     for (node, block) in layout.xattrBlocks { add(block, 1, .xattrs(node: Int32(node))) }
     for (index, value) in demand.tree.nodes.enumerated() {
       let node = Int32(index)
-      for extent in layout.extents(of: index) {
+      for extent in layout.extents[index] {
         switch value.kind {
         case .file: add(extent.physical, extent.count, .data(node: node, from: extent.logical))
         case .directory:
@@ -153,7 +153,7 @@ struct ImagePlan: Sendable {
 
   private func renderInode(of index: Int, into bytes: UnsafeMutableRawBufferPointer) {
     let node = demand.tree.nodes[index]
-    let dataBlocks = demand.dataBlocks[index]
+    let dataBlocks = demand.dataBlocks(of: index)
     var (size, hasExtents) = (Int64(0), false)
     switch node.kind {
     case .directory: (size, hasExtents) = (Int64(dataBlocks * blockSize), true)
@@ -190,7 +190,7 @@ struct ImagePlan: Sendable {
       return ExtentTree(extents: layout.journal[...], blocks: layout.journalExtentBlocks)
     }
     return ExtentTree(
-      extents: layout.extents(of: node), blocks: layout.extentBlocks[node] ?? [])
+      extents: layout.extents[node], blocks: layout.extentBlocks[node] ?? [])
   }
 
   /// Starts the checksums of an inode and of the blocks that belong to it: the file system's seed,

@@ -7,7 +7,7 @@ struct InodeRecord {
   var node: Tree.Node
   var number: UInt32
   /// How many names it has; a folder counts itself and the folders in it.
-  var links: Int
+  var links: UInt32
   /// Bytes of content; for a folder, those of its blocks.
   var size: Int64
   /// Blocks of all kinds that belong to it.

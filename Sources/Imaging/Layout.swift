@@ -5,9 +5,7 @@ internal import Model
 struct Layout: Sendable, Equatable {
   /// By node.
   var inodes: [UInt32]
-  /// The extents of node n are those from `firstExtent[n]` to `firstExtent[n + 1]`.
-  var extents: [Extent]
-  var firstExtent: [Int]
+  var extents: ExtentsByNode
   /// The blocks of large extent trees, leaves first, by node.
   var extentBlocks: [Int: [UInt64]]
   /// By node.
@@ -16,9 +14,35 @@ struct Layout: Sendable, Equatable {
   var journalExtentBlocks: [UInt64]
   /// The first block of each run that was placed by itself, ascending.
   var starts: [UInt64]
+}
 
-  func extents(of node: Int) -> ArraySlice<Extent> {
-    extents[firstExtent[node]..<firstExtent[node + 1]]
+/// The extents of each node. Nearly all files lie in one piece, and there are many of them: one extent of each
+/// is at hand, and who has several is looked up.
+struct ExtentsByNode: Sendable, Equatable {
+  /// One without blocks, where there are none or several.
+  private var single: [Extent]
+  private var several: [Int32: [Extent]] = [:]
+
+  init(nodeCount: Int) {
+    single = [Extent](repeating: Extent(logical: 0, count: 0, physical: 0), count: nodeCount)
+  }
+
+  subscript(node: Int) -> ArraySlice<Extent> {
+    if single[node].count > 0 { return single[node...node] }
+    return several[Int32(node)]?[...] ?? []
+  }
+
+  /// Adds extents that come after those that a node has.
+  mutating func append(_ extents: [Extent], to node: Int) {
+    if extents.count == 1, single[node].count == 0, several[Int32(node)] == nil {
+      single[node] = extents[0]
+      return
+    }
+    let all = self[node] + extents
+    if !all.isEmpty {
+      several[Int32(node)] = Array(all)
+      single[node].count = 0
+    }
   }
 }
 
@@ -44,7 +68,7 @@ func layOut(_ demand: Demand, in geometry: Geometry) throws(ImagingFailure) -> L
       needed: Int64(demand.blockCount + extra) * Int64(blockSize),
       available: Int64(room) * Int64(blockSize),
       size: Int64(geometry.blockCount) * Int64(blockSize),
-      largest: largestFolders(of: demand.tree) { demand.dataBlocks[$0] * blockSize })
+      largest: largestFolders(of: demand.tree) { demand.dataBlocks(of: $0) * blockSize })
   }
   guard demand.blockCount <= room else { throw full(0) }
 
@@ -59,11 +83,10 @@ func layOut(_ demand: Demand, in geometry: Geometry) throws(ImagingFailure) -> L
   func layout(in room: BlockRoom) -> Layout? {
     var layout = LayoutInProgress(demand, keys: keys, room: room)
     return layout.place(groups).map { place in
-      let (extents, firstExtent) = place.extentsByNode()
-      return Layout(
-        inodes: inodes, extents: extents, firstExtent: firstExtent,
-        extentBlocks: place.extentBlocks, xattrBlocks: place.xattrBlocks, journal: journal,
-        journalExtentBlocks: journalTree, starts: place.starts.sorted())
+      Layout(
+        inodes: inodes, extents: place.extents, extentBlocks: place.extentBlocks,
+        xattrBlocks: place.xattrBlocks, journal: journal, journalExtentBlocks: journalTree,
+        starts: place.starts.sorted())
     }
   }
   if let slots = Slots(forBlocks: groups.map(\.blocks), in: allocator.free),
@@ -81,7 +104,7 @@ private func placeInodes(
   of demand: Demand, keys: [UInt64], in geometry: Geometry
 ) -> [UInt32] {
   let nodes = demand.tree.nodes
-  let others = nodes.indices.filter { $0 != 0 && $0 != demand.lostAndFound }
+  let others = nodes.indices.lazy.filter { $0 != 0 && $0 != demand.lostAndFound }
   var inodes = [UInt32](repeating: 0, count: nodes.count)
   inodes[0] = 2
   inodes[demand.lostAndFound] = 11
@@ -96,7 +119,7 @@ private func placeInodes(
       let numbers = ranges.joined().flatMap { cell in
         (0..<perBlock).map { UInt32(cell * perBlock + $0 + 1) }
       }
-      for (node, number) in zip(group.nodes, numbers) { inodes[node] = number }
+      for (node, number) in zip(group.nodes, numbers) { inodes[Int(node)] = number }
     }
     return inodes
   }

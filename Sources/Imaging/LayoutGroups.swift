@@ -15,10 +15,11 @@ struct LayoutGroup: Sendable {
   var kind: Kind
   /// Says where the group lies, if there is room: made from the path of its first node.
   var key: UInt64
-  var nodes: [Int]
+  /// 32 bits wide: all groups together have as many as there are files.
+  var nodes: [Int32]
   var blocks: Int
 
-  init(_ kind: Kind, key: UInt64, nodes: [Int] = [], blocks: Int = 0) {
+  init(_ kind: Kind, key: UInt64, nodes: [Int32] = [], blocks: Int = 0) {
     self.kind = kind
     self.key = mixed(key &+ kind.rawValue)
     self.nodes = nodes
@@ -26,7 +27,7 @@ struct LayoutGroup: Sendable {
   }
 
   mutating func add(_ node: Int, blocks count: Int) {
-    nodes.append(node)
+    nodes.append(Int32(node))
     blocks += count
   }
 }
@@ -66,11 +67,11 @@ func layoutGroups(of demand: Demand, keys: [UInt64]) -> [LayoutGroup] {
   var (files, metadata) = ([LayoutGroup](), [LayoutGroup]())
   var large = [LayoutGroup]()
   for (node, value) in demand.tree.nodes.enumerated() {
-    let blocks = demand.dataBlocks[node]
+    let blocks = demand.dataBlocks(of: node)
     let xattrBlocks = demand.xattrs[node]?.block == nil ? 0 : 1
     if case .file = value.kind {
       if blocks >= largeFileBlocks {
-        large.append(LayoutGroup(.files, key: keys[node], nodes: [node], blocks: blocks))
+        large.append(LayoutGroup(.files, key: keys[node], nodes: [Int32(node)], blocks: blocks))
       } else if blocks > 0 {
         add(node, blocks, key: keys[node], to: &files, .files)
       }
@@ -94,7 +95,7 @@ private func add(
 }
 
 /// Nodes in groups whose inodes lie together.
-func inodeGroups(of nodes: [Int], keys: [UInt64]) -> [LayoutGroup] {
+func inodeGroups(of nodes: some Sequence<Int>, keys: [UInt64]) -> [LayoutGroup] {
   var groups = [LayoutGroup]()
   for node in nodes {
     if groups.isEmpty || keys[node] >> 16 % inodesInGroup == 0 {

@@ -34,10 +34,7 @@ struct LayoutInProgress {
   private let demand: Demand
   private let keys: [UInt64]
   private var room: BlockRoom
-  /// In the order in which they were placed.
-  private var placed: [(node: Int32, extent: Extent)] = []
-  /// By node.
-  private var extentCounts: [Int32]
+  private(set) var extents: ExtentsByNode
   private(set) var extentBlocks: [Int: [UInt64]] = [:]
   private(set) var xattrBlocks: [Int: UInt64] = [:]
   /// Where each group begins.
@@ -47,33 +44,19 @@ struct LayoutInProgress {
     self.demand = demand
     self.keys = keys
     self.room = room
-    extentCounts = [Int32](repeating: 0, count: demand.tree.nodes.count)
+    extents = ExtentsByNode(nodeCount: demand.tree.nodes.count)
   }
 
   /// Places everything; nil when the room is too small.
   mutating func place(_ groups: [LayoutGroup]) -> LayoutInProgress? {
     guard placeAll(groups) else { return nil }
     // Only now is it known how many extents a file has.
-    let trees = extentCounts.indices.compactMap { node in
-      let blocks = extentTreeBlocks(forExtents: Int(extentCounts[node]))
+    let trees = demand.tree.nodes.indices.compactMap { node in
+      let blocks = extentTreeBlocks(forExtents: extents[node].count)
       return blocks == 0
-        ? nil : LayoutGroup(.extents, key: keys[node], nodes: [node], blocks: blocks)
+        ? nil : LayoutGroup(.extents, key: keys[node], nodes: [Int32(node)], blocks: blocks)
     }
     return placeAll(trees) ? self : nil
-  }
-
-  /// The extents of all nodes, and where those of each begin, as in `Layout`.
-  func extentsByNode() -> (extents: [Extent], firstExtent: [Int]) {
-    var first = [Int](repeating: 0, count: extentCounts.count + 1)
-    for (node, count) in extentCounts.enumerated() { first[node + 1] = first[node] + Int(count) }
-    var next = first
-    var extents = [Extent](
-      repeating: Extent(logical: 0, count: 0, physical: 0), count: placed.count)
-    for (node, extent) in placed {
-      extents[next[Int(node)]] = extent
-      next[Int(node)] += 1
-    }
-    return (extents, first)
   }
 
   private mutating func placeAll(_ groups: [LayoutGroup]) -> Bool {
@@ -82,7 +65,7 @@ struct LayoutInProgress {
       var place = place
       if let start = place.free.first?.lowerBound { starts.append(start) }
       for node in group.nodes {
-        guard self.place(node, of: group, in: &place) else { return false }
+        guard self.place(Int(node), of: group, in: &place) else { return false }
       }
     }
     return true
@@ -103,13 +86,12 @@ struct LayoutInProgress {
     var ranges: [Range<Int>] = []
     if case .file(let file) = kind {
       if group.kind == .files { ranges = blockRanges(of: file) }
-    } else if demand.dataBlocks[node] > 0 {
-      ranges = [0..<demand.dataBlocks[node]]
+    } else if demand.dataBlocks(of: node) > 0 {
+      ranges = [0..<demand.dataBlocks(of: node)]
     }
     for range in ranges {
       guard let taken = place.take(range.count, logical: range.lowerBound) else { return false }
-      extentCounts[node] += Int32(taken.count)
-      for extent in taken { placed.append((Int32(node), extent)) }
+      extents.append(taken, to: node)
     }
     return true
   }

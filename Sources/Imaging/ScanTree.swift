@@ -33,6 +33,17 @@ public func scanTree(
   return Tree(entries: scan.entries, nodes: scan.nodes)
 }
 
+/// A path in a folder. It takes the room that it needs and no more: a tree keeps all of them.
+private func joined(_ folder: [UInt8], _ name: [UInt8]) -> [UInt8] {
+  if folder.isEmpty { return name }
+  var path = [UInt8]()
+  path.reserveCapacity(folder.count + 1 + name.count)
+  path += folder
+  path.append(UInt8(ascii: "/"))
+  path += name
+  return path
+}
+
 private struct TreeScan {
   private struct Identity: Hashable {
     var device: UInt64
@@ -58,7 +69,7 @@ private struct TreeScan {
   ) throws {
     if isCancelled() { throw CancellationError() }
     for name in try names(in: folder, path: path).sorted(by: { $0.lexicographicallyPrecedes($1) }) {
-      let child = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
+      let child = joined(path, name)
       var status = stat()
       let code = withCString(name) { fstatat(folder, $0, &status, AT_SYMLINK_NOFOLLOW) }
       guard code == 0 else { throw failure("examine", child) }

@@ -120,7 +120,7 @@ extension Ext4Volume {
   /// Marks everything of a plan as used.
   fileprivate func claim(_ plan: ImagePlan) {
     claim(plan.layout.journal)
-    claim(plan.layout.extents)
+    for node in plan.demand.tree.nodes.indices { claim(plan.layout.extents[node]) }
     let single =
       plan.layout.journalExtentBlocks + plan.layout.extentBlocks.values.joined()
       + plan.layout.xattrBlocks.values

@@ -18,14 +18,15 @@ public struct Tree: Sendable, Equatable {
 
   /// A file, folder, link, device, fifo or socket with its attributes.
   public struct Node: Sendable, Equatable {
+    // In an order without gaps between them: trees have very many nodes.
     public var kind: Kind
-    /// Permissions with set-user-id, set-group-id and sticky bits: 12 bits.
-    public var mode: UInt16
-    public var uid: UInt32
-    public var gid: UInt32
-    public var modified: Time
     /// Sorted by name. ACLs are in the kernel's form (`system.posix_acl_access`).
     public var xattrs: [Xattr]
+    public var modified: Time
+    public var uid: UInt32
+    public var gid: UInt32
+    /// Permissions with set-user-id, set-group-id and sticky bits: 12 bits.
+    public var mode: UInt16
 
     public init(
       kind: Kind, mode: UInt16, uid: UInt32 = 0, gid: UInt32 = 0, modified: Time = Time(seconds: 0),

@@ -123,7 +123,10 @@ struct UnitsCheck: Check {
 
   /// What `systemd-analyze verify` says where there is one, and a folder for it to look at.
   private func verdictOfSystemd(_ subject: Subject) throws -> [Finding] {
-    guard let root = subject.root, let program = HostTool.path("systemd-analyze") else { return [] }
+    guard let root = subject.root, let program = HostTool.path("systemd-analyze"),
+      // Packages bring units whether or not systemd is there to read them.
+      subject.files.resolve("/usr/lib/systemd/systemd") != nil
+    else { return [] }
     let own = subject.files.entries(below: "etc/systemd/system").filter { entry in
       guard case .file = subject.files.tree.nodes[entry.node].kind else { return false }
       return entry.path.count { $0 == UInt8(ascii: "/") } == 3

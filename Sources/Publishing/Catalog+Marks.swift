@@ -63,17 +63,21 @@ extension Catalog {
   /// Puts a release that proved bad into quarantine, whether it is current or not, and moves the pointer
   /// away from it where we may: its rebuild is refused in any case.
   ///
+  /// - Parameter proven: where to, as it is known to boot; else to the newest good release before.
   /// - Returns: whether the pointer moved. It stays when it names another release, when it is signed and
   ///   there is no key, and when there is no good release to go to.
   public func condemn(
-    _ image: String, _ version: Version, reason: String, at now: Timestamp
+    _ image: String, _ version: Version, inFavourOf proven: Version? = nil, reason: String,
+    at now: Timestamp
   ) throws -> Bool {
     try change(image) {
       guard let pointer = try self.pointer(image) else {
         throw CatalogFailure.noImage(image, store: store)
       }
       try mark(image, version, in: "quarantine", reason, now)
-      guard pointer.version == version, let good = try previousGood(image, before: version),
+      guard pointer.version == version,
+        let good = try proven.flatMap({ isWhole(image, $0) ? $0 : nil })
+          ?? previousGood(image, before: version),
         try key != nil || signers(image).isEmpty
       else { return false }
       // Clients trust the new pointer as long as they would have trusted the old one when it was new.

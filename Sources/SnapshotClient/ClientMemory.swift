@@ -15,6 +15,8 @@ struct ClientMemory: Codable, Equatable {
   var boots: [String: [Bool]] = [:]
   /// Versions that never boot here again, in the order in which they turned out bad.
   var bad: [String] = []
+  /// Why they are, of those that are not in the catalog's quarantine yet.
+  var unmarked: [String: String] = [:]
 
   init() {}
 
@@ -39,6 +41,9 @@ struct ClientMemory: Codable, Equatable {
   func badBoots(of version: Version) -> Int {
     (boots[version.description] ?? []).count { !$0 }
   }
+
+  /// Whether a release ever booted well here, as far as we remember.
+  func hasBooted(_ version: Version) -> Bool { boots[version.description]?.contains(true) == true }
 
   /// Drops what is known about all but the newest versions; the list of bad ones stays.
   mutating func forget(allBut count: Int) {

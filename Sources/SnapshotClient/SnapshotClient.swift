@@ -48,13 +48,17 @@ public final class SnapshotClient: Sendable {
   /// - Throws: `TrustFailure` when the catalog must not be used, `CatalogFailure` when it cannot.
   public func current(at now: Timestamp) throws -> Release {
     try memory.withLock { memory in
+      for (version, reason) in memory.unmarked.sorted(by: { $0.key < $1.key }) {
+        // We died, or could not write there. What is left of it does not keep us from booting.
+        if let version = Version(version) { _ = try? condemn(version, reason, &memory, at: now) }
+      }
       let trust = Trust(keys: keys, seen: memory.generation)
       let (pointer, named) = try catalog.trusted(image, trust, at: now)
       if pointer.generation > memory.generation {
         memory.generation = pointer.generation
         try memory.save(to: file)
       }
-      let release = try isBad(named, memory) ? lastGood(before: named, memory) : named
+      let release = try isBad(named, memory) ? lastGood(before: named.version, memory) : named
       let disk = try DiskIdentity(of: release)
       if memory.verified[release.version.description] != disk {
         try catalog.checkFiles(of: release)
@@ -100,15 +104,33 @@ public final class SnapshotClient: Sendable {
         try memory.save(to: file)
         return .counted
       }
-      memory.bad.append(version.description)
-      // First our own memory: should we die in between, no machine of ours boots from it again.
-      try memory.save(to: file)
       let text =
         "\(memory.badBoots(of: version)) of the last \(memory.boots[version.description]?.count ?? 0)"
         + " boots failed: \(reason)"
+      memory.bad.append(version.description)
+      memory.unmarked[version.description] = text
+      // First our own memory: should we die in between, no machine of ours boots from it again.
+      try memory.save(to: file)
       return .condemned(
-        try catalog.condemn(image, version, reason: text, at: now) ? .pointerMoved : .markedOnly)
+        try condemn(version, text, &memory, at: now) ? .pointerMoved : .markedOnly)
     }
+  }
+
+  /// Tells the catalog of a bad release.
+  private func condemn(
+    _ version: Version, _ reason: String, _ memory: inout ClientMemory, at now: Timestamp
+  ) throws -> Bool {
+    let proven = try candidates(before: version, memory).first { memory.hasBooted($0.version) }
+    var hasMoved = false
+    do {
+      hasMoved = try catalog.condemn(
+        image, version, inFavourOf: proven?.version, reason: reason, at: now)
+    } catch CatalogFailure.noRelease {
+      // It was removed meanwhile: there is nothing to mark.
+    }
+    memory.unmarked[version.description] = nil
+    try memory.save(to: file)
+    return hasMoved
   }
 
   /// The last boots of a release, oldest first; true is good.
@@ -122,18 +144,22 @@ public final class SnapshotClient: Sendable {
   }
 
   /// The newest release before a bad one that ever booted well here, else the newest that is whole.
-  private func lastGood(before bad: Release, _ memory: ClientMemory) throws -> Release {
-    let marked = Set(try catalog.quarantined(image).map(\.version.description))
-    let others = try catalog.releases(image).reversed().filter {
-      $0.version < bad.version && !marked.contains($0.version.description)
-        && !memory.bad.contains($0.version.description)
-    }
-    let proven = others.first { memory.boots[$0.version.description]?.contains(true) == true }
-    guard let release = proven ?? others.first else {
-      throw CatalogFailure.nothingToRollBackTo(image: image, from: bad.version)
+  private func lastGood(before bad: Version, _ memory: ClientMemory) throws -> Release {
+    let others = try candidates(before: bad, memory)
+    guard let release = others.first(where: { memory.hasBooted($0.version) }) ?? others.first else {
+      throw CatalogFailure.nothingToRollBackTo(image: image, from: bad)
     }
     if !keys.isEmpty { try catalog.checkSignature(of: release, by: keys) }
     return release
+  }
+
+  /// The releases before a bad one that nobody found bad, newest first.
+  private func candidates(before bad: Version, _ memory: ClientMemory) throws -> [Release] {
+    let marked = Set(try catalog.quarantined(image).map(\.version.description))
+    // One that does not read, or is removed as we look, is none.
+    return try catalog.versions(image).reversed().filter {
+      $0 < bad && !marked.contains($0.description) && !memory.bad.contains($0.description)
+    }.compactMap { try? catalog.release(image, $0) }
   }
 }
 

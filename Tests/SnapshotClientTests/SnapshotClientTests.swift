@@ -53,6 +53,51 @@ struct SnapshotClientTests {
     #expect(try client.current(at: now).version == next.version)
   }
 
+  @Test("counts the last boots of a release only")
+  func window() throws {
+    let shop = try Shop()
+    try shop.publish(1)
+    let release = try shop.publish(2)
+    let client = try shop.client()
+    let bad = Boot.bad(reason: "no agent answers")
+    // Two bad ones of four, never two of the last three.
+    for boot in [bad, .good, .good, bad] {
+      #expect(try client.report(boot, of: release.version, at: now) == .counted)
+    }
+    #expect(try client.current(at: now).version == release.version)
+    #expect(try client.report(bad, of: release.version, at: now) == .condemned(.markedOnly))
+  }
+
+  @Test("goes back to what booted here, before what is only newer", arguments: [true, false])
+  func proven(signs: Bool) throws {
+    let shop = try Shop()
+    let proven = try shop.publish(1)
+    let client = try shop.client(signs: signs)
+    try client.report(.good, of: proven.version, at: now)
+    let untried = try shop.publish(2)
+    let bad = try shop.publish(3)
+    for _ in 0..<2 { try client.report(.bad(reason: "it hangs"), of: bad.version, at: now) }
+    #expect(try client.current(at: now).version == proven.version)
+    #expect(try shop.catalog.pointer("cli")?.version == (signs ? proven : bad).version)
+    #expect(try shop.catalog.quarantined("cli").map(\.version) == [bad.version])
+    #expect(try shop.catalog.versions("cli").contains(untried.version))
+  }
+
+  @Test("tells the catalog of a bad release that it died before telling of")
+  func unmarked() throws {
+    let shop = try Shop()
+    let good = try shop.publish(1)
+    let bad = try shop.publish(2)
+    var memory = ClientMemory()
+    memory.bad = [bad.version.description]
+    memory.unmarked = [bad.version.description: "2 of the last 2 boots failed"]
+    try memory.save(to: shop.folder / "state.json")
+    #expect(try shop.client(signs: true).current(at: now).version == good.version)
+    #expect(try shop.catalog.quarantined("cli").map(\.version) == [bad.version])
+    #expect(try shop.catalog.pointer("cli")?.version == good.version)
+    #expect(try ClientMemory(from: shop.folder / "state.json").unmarked.isEmpty)
+  }
+
   @Test("holds its lease in whichever process has the descriptor")
   func leaseOutlivesUs() throws {
     let shop = try Shop(isSigned: false)

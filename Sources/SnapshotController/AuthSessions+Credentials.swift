@@ -16,7 +16,7 @@ extension AuthSessions {
         + "WHERE session_id = ? AND status = 'ready' RETURNING *", receiver, id)
     guard let session = row.first.flatMap(AuthSession.init) else { return false }
     if let reason = try failure(of: session, to: receiver) {
-      try end(id, "failed", reason)
+      try fail(id, reason)
       fleet.log.write("not delivered", ["session": .string(id), "reason": .string(reason)])
     } else {
       try database.run("UPDATE auth_sessions SET status = 'delivered' WHERE session_id = ?", id)

@@ -73,7 +73,7 @@ struct AuthSessions: Sendable {
     for session in try all() {
       if session.status == "delivering" {
         // They were in the memory of the last controller alone.
-        try end(session.id, "failed", "the controller ended while it delivered the credentials")
+        try fail(session.id, "the controller ended while it delivered the credentials")
       } else if !session.isOver || session.status == "ready" && session.receiver != nil {
         startThread { carryOut(session.id) }
       }
@@ -90,10 +90,10 @@ struct AuthSessions: Sendable {
     do {
       guard let session = try session(id) else { return }
       guard let machine = try machine(for: session) else {
-        return try end(id, "failed", "no browser machine could be started")
+        return try fail(id, "no browser machine could be started")
       }
       guard try awaitReady(machine) else {
-        return try end(id, "failed", "the browser machine did not become ready")
+        return try fail(id, "the browser machine did not become ready")
       }
       if session.status == "starting" {
         let answer = call(
@@ -102,14 +102,14 @@ struct AuthSessions: Sendable {
         // 409: it was begun before our own restart.
         guard let answer, answer.status == 201 || answer.status == 409 else {
           let code = answer?.body?["error"]?["code"]?.string ?? "the agent does not answer"
-          return try end(id, "failed", code)
+          return try fail(id, code)
         }
         try note(id, answer.body)
       }
       try follow(id, machine)
-      if let done = try self.session(id), done.status == "ready", let receiver = done.receiver {
-        try deliver(id, to: receiver)
-      }
+      guard let done = try self.session(id) else { return }
+      if done.status == "ready", let receiver = done.receiver { try deliver(id, to: receiver) }
+      if ["failed", "timeout", "cancelled"].contains(done.status) { try fleet.remove(machine.id) }
     } catch {
       fleet.log.write("session failed", ["session": .string(id), "error": .string("\(error)")])
     }
@@ -141,12 +141,12 @@ struct AuthSessions: Sendable {
       let path = "/v1/sessions/\(id)?wait=20&after=\(revision)"
       if let answer = call("GET", path, at: machine.address, token: machine.token, limit: 30) {
         guard answer.status == 200, let body = answer.body else {
-          return try end(id, "failed", "the agent lost the session")
+          return try fail(id, "the agent lost the session")
         }
         revision = body["revision"]?.integer ?? revision
         try note(id, body)
       } else if try database.machine(machine.id) == nil {
-        return try end(id, "failed", "the browser machine ended")
+        return try fail(id, "the browser machine ended")
       } else {
         usleep(500_000)
       }
@@ -161,8 +161,11 @@ struct AuthSessions: Sendable {
       body?["url"]?.string, error, id)
   }
 
-  func end(_ id: String, _ status: String, _ error: String) throws {
-    try database.run(
-      "UPDATE auth_sessions SET status = ?, error = ? WHERE session_id = ?", status, error, id)
+  /// Says that a session failed, and ends its machine, which is of no more use.
+  func fail(_ id: String, _ error: String) throws {
+    let row = try database.run(
+      "UPDATE auth_sessions SET status = 'failed', error = ? WHERE session_id = ? RETURNING *",
+      error, id)
+    if let machine = row.first?["browser_vm_id"] { try fleet.remove(machine) }
   }
 }

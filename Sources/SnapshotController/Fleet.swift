@@ -119,11 +119,13 @@ final class Fleet: Sendable {
       let idle = try database.idleMachines(of: role.name)
       let fresh = idle.filter { $0.version == version }
       for _ in fresh.count..<max(fresh.count, role.ready) { boot(role, isClaimed: false) }
-      // Idle machines of before go once the new ones answer; those in use stay.
-      if fresh.count(where: { $0.state == .ready }) >= role.ready {
-        for old in idle where old.version != version && old.state == .ready {
-          if try database.retire(old.id) { try remove(old.id) }
-        }
+      // Idle machines of before go once the new ones answer, and more than were asked for, as a release that
+      // is given up meanwhile makes; those in use stay.
+      let ready = fresh.filter { $0.state == .ready }
+      guard ready.count >= role.ready else { continue }
+      let old = idle.filter { $0.version != version && $0.state == .ready }
+      for machine in old + ready.dropFirst(role.ready) where try database.retire(machine.id) {
+        try remove(machine.id)
       }
     }
   }

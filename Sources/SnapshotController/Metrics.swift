@@ -10,7 +10,8 @@ final class Metrics: Sendable {
 
   /// - Parameter result: `good`, `bad`, `host_fault` or `rollback`.
   func count(_ result: String, _ role: String) {
-    state.withLock { $0.boots["role=\"\(role)\",result=\"\(result)\"", default: 0] += 1 }
+    let labels = labels(("role", role), ("result", result))
+    state.withLock { $0.boots[labels, default: 0] += 1 }
   }
 
   /// Whether an image's catalog may be used.
@@ -24,18 +25,28 @@ final class Metrics: Sendable {
     }
     lines.append("# TYPE snapshot_controller_catalog_usable gauge")
     for (image, isTrusted) in state.trusted.sorted(by: { $0.key < $1.key }) {
-      lines.append("snapshot_controller_catalog_usable{image=\"\(image)\"} \(isTrusted ? 1 : 0)")
+      lines.append(
+        "snapshot_controller_catalog_usable{\(labels(("image", image)))} \(isTrusted ? 1 : 0)")
     }
     lines.append("# TYPE snapshot_controller_vms gauge")
     lines += table(
       machines.map {
-        "role=\"\($0.role)\",version=\"\($0.version)\",state=\"\($0.state.rawValue)\""
+        labels(("role", $0.role), ("version", $0.version), ("state", $0.state.rawValue))
       }
     ).map { "snapshot_controller_vms{\($0)} \($1)" }
     lines.append("# TYPE snapshot_controller_auth_sessions gauge")
-    lines += table(sessions.map { "provider=\"\($0.provider)\",status=\"\($0.status)\"" })
+    lines += table(sessions.map { labels(("provider", $0.provider), ("status", $0.status)) })
       .map { "snapshot_controller_auth_sessions{\($0)} \($1)" }
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// Labels of a sample. What callers of the API gave may hold anything.
+  private func labels(_ labels: (name: String, value: String)...) -> String {
+    labels.map { name, value in
+      let escaped = value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+        .replacing("\n", with: "\\n")
+      return "\(name)=\"\(escaped)\""
+    }.joined(separator: ",")
   }
 
   private func table(_ labels: [String]) -> [(String, Int)] {

@@ -63,7 +63,7 @@ final class ControllerWorld {
         sys.exit(0)
     if kind == b"\\xdd":
         sys.exit("no room for the machine")
-    given = []
+    given, state = [], ["ready"]
     class Agent(http.server.BaseHTTPRequestHandler):
         def answer(self, status, value):
             body = json.dumps(value).encode()
@@ -82,7 +82,7 @@ final class ControllerWorld {
                 content = json.dumps({"token": "SECRET"})
                 return self.answer(200, {"provider": "codex", "files": [
                     {"path": ".codex/auth.json", "content": content}]})
-            self.answer(200, {"state": "ready", "revision": 2, "url": "https://example.org/"})
+            self.answer(200, {"state": state[-1], "revision": 2, "url": "https://example.org/"})
         def do_PUT(self):
             if not self.trusted(): return self.answer(401, {"error": {"code": "unauthorized"}})
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -90,20 +90,22 @@ final class ControllerWorld {
             self.answer(200, {"signedIn": True})
         def do_POST(self):
             if not self.trusted(): return self.answer(401, {"error": {"code": "unauthorized"}})
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if body["provider"] == "refuses": state.append("failed")
             self.answer(201, {"state": "pending", "revision": 1, "url": "https://example.org/"})
         def log_message(self, *words): pass
     http.server.ThreadingHTTPServer(("127.0.0.1", port), Agent).serve_forever()
     """
 
-  /// Publishes an image whose disk is of one byte.
+  /// Publishes an image whose disk is of one byte; its last may be another, which makes another image.
   @discardableResult
-  func publish(_ byte: UInt8) throws -> Version {
-    let disk = [UInt8](repeating: byte, count: 65536)
+  func publish(_ byte: UInt8, end: UInt8? = nil) throws -> Version {
+    let disk = [UInt8](repeating: byte, count: 65535) + [end ?? byte]
     let staging = try catalog.stage("tiny")
     _ = FileManager.default.createFile(atPath: staging.disk.string, contents: Data(disk))
     return try catalog.publish(
       staging,
-      .sample(of: "tiny", disk: disk, input: [byte]),
+      .sample(of: "tiny", disk: disk, input: [byte, end ?? byte]),
       at: Timestamp(seconds: 1_782_873_667)
     ).release.version
   }

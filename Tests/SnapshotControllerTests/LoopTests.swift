@@ -74,8 +74,86 @@ struct LoopTests {
     let machine = try #require(session["browser_vm_id"] as? String)
     #expect(try world.machines().map { $0["id"] } == [machine])
     #expect(session["created_at"] is String)
+    // What other programs read from the table.
+    let columns = "session_id, provider, status, browser_vm_id, vm_ip, created_at"
+    let row = try runTool(
+      "python3",
+      [
+        "-c",
+        """
+        import sqlite3, sys
+        print(*sqlite3.connect(sys.argv[1]).execute("SELECT \(columns) FROM auth_sessions").fetchone())
+        """, (world.folder / "state/controller.db").string,
+      ]
+    ).succeeded().output
+    #expect(
+      row == "\(id) codex ready \(machine) 127.0.0.1 \(session["created_at"] as? String ?? "")\n")
     #expect(try world.ask("DELETE", "/api/auth/sessions/\(id)").status == 200)
     #expect(try world.machines().isEmpty)
+    #expect(try world.ask("GET", "/api/auth/sessions/\(id)").status == 404)
+  }
+
+  @Test("goes on with a sign-in that the controller before it began")
+  func takesUpSignIn() throws {
+    let world = try ControllerWorld()
+    try world.publish(1)
+    try world.start()
+    let answer = try world.ask("POST", "/api/auth/start", ["provider": "codex"])
+    let id = try #require((answer.json as? [String: Any])?["session_id"] as? String)
+    world.killController()
+    try world.start()
+    var session: [String: Any] = [:]
+    try world.eventually("the session is ready") {
+      session = try world.ask("GET", "/api/auth/sessions/\(id)").json as? [String: Any] ?? [:]
+      return session["status"] as? String == "ready"
+    }
+    let machine = try #require(session["browser_vm_id"] as? String)
+    #expect(try world.machines().contains { $0["id"] == machine && $0["role"] == "browser" })
+  }
+
+  @Test("ends the machine of a sign-in that fails")
+  func failedSignIn() throws {
+    let world = try ControllerWorld()
+    try world.publish(1)
+    try world.start()
+    let answer = try world.ask("POST", "/api/auth/start", ["provider": "refuses"])
+    let id = try #require((answer.json as? [String: Any])?["session_id"] as? String)
+    try world.eventually("the session failed, and its machine has gone") {
+      let session = try world.ask("GET", "/api/auth/sessions/\(id)").json as? [String: Any] ?? [:]
+      return try session["status"] as? String == "failed" && world.machines().isEmpty
+    }
+    #expect(world.machineProcesses.isEmpty)
+  }
+
+  @Test(
+    "tells numbers that Prometheus' own parser reads, whatever callers named",
+    .enabled(if: hasPythonModule("prometheus_client"), "prometheus_client is missing"))
+  func metrics() throws {
+    let world = try ControllerWorld()
+    try world.publish(1)
+    try world.start()
+    _ = try world.boot()
+    let name = "x\"y\\z\nw"
+    #expect(try world.ask("POST", "/api/auth/start", ["provider": name]).status == 201)
+    let file = try world.folder.write("metrics", try world.metrics())
+    let script = """
+      import sys
+      from prometheus_client.parser import text_string_to_metric_families as parse
+      text = open(sys.argv[1]).read()
+      samples = {(s.name, *sorted(s.labels.values())): s.value for f in parse(text) for s in f.samples}
+      assert samples["snapshot_controller_boots_total", "cli", "good"] == 1, samples
+      assert samples["snapshot_controller_catalog_usable", "tiny"] == 1, samples
+      assert any(key[0] == "snapshot_controller_vms" and "ready" in key for key in samples), samples
+      sessions = [key for key in samples if key[0] == "snapshot_controller_auth_sessions"]
+      assert [sys.argv[2] in key for key in sessions] == [True], samples
+      try:
+        list(parse(text.replace("} 1\\n", "} one\\n")))
+      except ValueError:
+        sys.exit(0)
+      sys.exit("a spoilt text is read")
+      """
+    let judged = try runPython(["-c", script, file.string, name])
+    #expect(judged.status == 0, "\(judged.errors)")
   }
 
   @Test("lets nobody in without its token")
@@ -130,5 +208,6 @@ struct LoopTests {
     for process in processes { kill(process, SIGKILL) }
     try world.start()
     #expect(try world.machines().isEmpty)
+    #expect(!world.catalog.isLeased(try #require(try world.catalog.current("tiny"))))
   }
 }

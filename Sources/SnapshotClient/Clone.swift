@@ -14,12 +14,21 @@ public enum CloneKind: String, Sendable, Codable, CaseIterable {
   case overlay
 }
 
+/// A disk had to share blocks with the image, and cannot.
+public struct NoReflink: Error, Sendable, Equatable, CustomStringConvertible {
+  public var disk: FilePath
+  public var description: String {
+    "cannot make '\(disk)' by a reflink: its file system shares no blocks with the image's;"
+      + " 'copy' and 'overlay' need no such thing"
+  }
+}
+
 extension SnapshotClient {
   /// Makes a disk for one machine, which may write to it; the image stays as it is.
   ///
   /// - Parameters:
   ///   - path: must not be there; its folder must.
-  ///   - fallback: what to make where the file system cannot share blocks; `.reflink` fails there.
+  ///   - fallback: what to make where the file system cannot share blocks; `.reflink` throws `NoReflink`.
   ///   - files: what this machine alone has: put into its disk, which nobody mounts for it.
   ///   - now: the time of these files.
   /// - Returns: what was made.
@@ -36,7 +45,7 @@ extension SnapshotClient {
       return .reflink
     }
     switch fallback {
-    case .reflink: throw Errno.notSupported
+    case .reflink: throw NoReflink(disk: path)
     case .copy:
       try copySparse(disk, to: path)
       try apply(patch, to: path)

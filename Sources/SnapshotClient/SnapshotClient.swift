@@ -72,10 +72,9 @@ public final class SnapshotClient: Sendable {
   /// Leases the release to boot from: nothing removes it while any copy of the lease's descriptor is
   /// open, in whichever process.
   public func lease(at now: Timestamp) throws -> Lease {
-    var lease: Lease?
-    while lease == nil { lease = try leaseIfThere(try current(at: now)) }
-    guard let lease else { preconditionFailure("the loop ends with a lease") }
-    return lease
+    while true {
+      if let lease = try leaseIfThere(try current(at: now)) { return lease }
+    }
   }
 
   /// Nil when the release was taken away since: there is another one to boot then.

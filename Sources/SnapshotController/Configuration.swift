@@ -1,5 +1,6 @@
 internal import AgentHTTP
 internal import Glibc
+internal import Model
 internal import SystemPackage
 
 /// What the controller is told by its configuration, a JSON file. Format: `docs/controller.md`.
@@ -39,6 +40,12 @@ struct Configuration: Sendable {
     do { json = try JSON(parsing: bytes) } catch {
       throw FaultyOptions("the configuration is no JSON: \(error)")
     }
+    try json.expectMembers(
+      [
+        "store", "state", "listen", "token_file", "keys", "secret_key", "ready_seconds",
+        "bad_boots",
+        "boots", "first_port", "roles", "drivers",
+      ], of: "the configuration")
     func text(_ key: String) throws(FaultyOptions) -> String {
       guard let text = json[key]?.string, !text.isEmpty else {
         throw FaultyOptions("the configuration needs '\(key)', a text")
@@ -68,6 +75,8 @@ struct Configuration: Sendable {
     }
     roles = []
     for (name, value) in (json["roles"]?.object ?? [:]).sorted(by: { $0.key < $1.key }) {
+      try value.expectMembers(
+        ["image", "driver", "ready", "values", "inject"], of: "role '\(name)'")
       guard let image = value["image"]?.string else {
         throw FaultyOptions("role '\(name)' needs 'image', the name of an image")
       }
@@ -114,6 +123,16 @@ struct Configuration: Sendable {
   }
 
   func role(_ name: String) -> Role? { roles.first { $0.name == name } }
+}
+
+extension JSON {
+  /// - Throws: `FaultyOptions` that names a member which nobody reads.
+  func expectMembers(_ known: [String], of place: String) throws(FaultyOptions) {
+    for name in (object ?? [:]).keys.sorted() where !known.contains(name) {
+      let hint = suggestion(for: name, among: known).map { "; \($0)" } ?? ""
+      throw FaultyOptions("\(place) has an unknown member '\(name)'\(hint)")
+    }
+  }
 }
 
 /// Whether a program can be started by its name or path.

@@ -86,6 +86,9 @@ struct Driver: Sendable {
 extension Driver {
   /// - Throws: `FaultyOptions` that names the driver.
   init(_ json: JSON, named name: String) throws(FaultyOptions) {
+    try json.expectMembers(
+      ["command", "files", "inject", "address", "ip", "clone", "values", "needs"],
+      of: "driver '\(name)'")
     self.init(command: json["command"]?.array?.compactMap(\.string) ?? [])
     guard !command.isEmpty else {
       throw FaultyOptions("driver '\(name)' needs 'command', a list of words")

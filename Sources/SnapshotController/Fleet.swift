@@ -32,15 +32,12 @@ final class Fleet: Sendable {
     umask(0o077)
     for folder in [configuration.state, configuration.state.appending("vms")] {
       guard mkdir(folder.string, 0o700) == 0 || errno == EEXIST else {
-        throw Errno(rawValue: errno)
+        throw HostFailure(doing: "make the folder '\(folder)'", Errno(rawValue: errno))
       }
     }
     lock = try Self.lock(configuration.state)
     database = try Database(configuration.state.appending("controller.db").string)
-    let keys = try configuration.keys.map { path in
-      try PublicKey(
-        text: String(decoding: contents(of: path, limit: 65536) ?? [], as: UTF8.self))
-    }
+    let keys = try configuration.keys.map(Self.publicKey)
     let secret = try configuration.secret.map { try SigningKey(file: FilePath($0)) }
     var clients: [String: SnapshotClient] = [:]
     for role in configuration.roles where clients[role.image] == nil {
@@ -51,6 +48,15 @@ final class Fleet: Sendable {
         key: secret)
     }
     self.clients = clients
+  }
+
+  private static func publicKey(_ path: String) throws -> PublicKey {
+    guard let bytes = contents(of: path, limit: 65536) else {
+      throw FaultyOptions("cannot read the public key '\(path)'")
+    }
+    do { return try PublicKey(text: String(decoding: bytes, as: UTF8.self)) } catch {
+      throw FaultyOptions("'\(path)': \(error)")
+    }
   }
 
   /// - Throws: when another controller works with this state: both would boot and remove the same machines.
@@ -180,7 +186,9 @@ final class Fleet: Sendable {
       let machine = try newMachine(role, driver, lease.release.version, isClaimed: isClaimed)
       started = machine
       let folder = folder(of: machine.id)
-      guard mkdir(folder.string, 0o700) == 0 else { throw Errno(rawValue: errno) }
+      guard mkdir(folder.string, 0o700) == 0 else {
+        throw HostFailure(doing: "make the folder '\(folder)'", Errno(rawValue: errno))
+      }
       let disk = folder.appending("disk")
       var values = self.values(of: role, driver, machine)
       let kind = try client.clone(
@@ -272,6 +280,13 @@ final class Fleet: Sendable {
 struct StateInUse: Error, CustomStringConvertible {
   var folder: FilePath
   var description: String { "another controller works with '\(folder)'" }
+}
+
+/// What the controller could not do on this host.
+struct HostFailure: Error, CustomStringConvertible {
+  var description: String
+
+  init(doing: String, _ reason: any Error) { description = "cannot \(doing): \(reason)" }
 }
 
 func now() -> Timestamp { Timestamp(seconds: time(nil)) }

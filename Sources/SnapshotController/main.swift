@@ -27,10 +27,7 @@ func serve(_ arguments: [String]) -> Int32 {
     let fleet = try Fleet(configuration, log)
     let sessions = AuthSessions(fleet: fleet)
     try fleet.takeUp()
-    let server = try Server.start(
-      host: configuration.host, port: configuration.port,
-      gate: TokenGate([.file(configuration.tokenFile)]),
-      handle: Routes(fleet: fleet, sessions: sessions).handle)
+    let server = try listen(configuration, Routes(fleet: fleet, sessions: sessions))
     log.write("listening", ["port": .integer(server.port)])
     try sessions.takeUp()
     startThread { tend(fleet) }
@@ -43,6 +40,16 @@ func serve(_ arguments: [String]) -> Int32 {
     let line = "snapshot-controller: \(error)\n"
     _ = write(2, line, line.utf8.count)
     return error is FaultyOptions ? 64 : 1
+  }
+}
+
+private func listen(_ configuration: Configuration, _ routes: Routes) throws -> Server {
+  do {
+    return try Server.start(
+      host: configuration.host, port: configuration.port,
+      gate: TokenGate([.file(configuration.tokenFile)]), handle: routes.handle)
+  } catch {
+    throw HostFailure(doing: "listen on \(configuration.host):\(configuration.port)", error)
   }
 }
 

@@ -149,4 +149,19 @@ struct SnapshotClientTests {
     #expect(
       try ContentHash(ofFile: shop.folder / "disk") == lease.release.manifest.disk.sha256)
   }
+
+  @Test(
+    "says where a disk cannot share blocks", .enabled(if: canMountSmallDisks, "needs root, unshare")
+  )
+  func noReflink() throws {
+    let shop = try Shop(isSigned: false)
+    try shop.publish(7)
+    let client = try shop.client()
+    let other = try SmallDisk(size: 1 << 20)
+    let disk = other.path.appending("disk")
+    #expect(throws: NoReflink(disk: disk)) {
+      try client.clone(try client.lease(at: now), to: disk, fallback: .reflink)
+    }
+    #expect(!FileManager.default.fileExists(atPath: disk.string))
+  }
 }

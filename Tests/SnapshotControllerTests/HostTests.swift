@@ -32,6 +32,10 @@ struct HostTests {
       ),
       (#""driver": "d""#, "role 'cli': driver 'd' needs 'kernel' in 'values'"),
       (#""driver": "e""#, "driver 'e' needs 'command', a list of words"),
+      (
+        #""driver": "d", "redy": 1"#,
+        "role 'cli' has an unknown member 'redy'; did you mean 'ready'?"
+      ),
     ])
   func missing(role: String, message: String) throws {
     let folder = try TemporaryFolder()

@@ -20,7 +20,6 @@ struct NPMInstaller {
     let folder = FilePath(npm.into).appending(project.name)
     try root.makeFolders(folder)
     try unpackAll(project.packages, into: folder)
-    QuickTarballs(store).sweep()
     for package in project.packages { try linkPrograms(of: package, in: folder) }
     for (placeholder, program) in project.places.sorted(by: { $0.key < $1.key }) {
       try root.makeHardLink(folder.appending(placeholder), to: folder.appending(program))

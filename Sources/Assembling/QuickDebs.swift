@@ -38,11 +38,6 @@ struct QuickDebs: Sendable {
     }
   }
 
-  /// See `QuickForms`.
-  func sweep(keeping age: Int = 30 * 24 * 3600, now: Int? = nil) {
-    forms.sweep(keeping: age, now: now)
-  }
-
   /// Copies all members of a deb, the archives among them in another compression.
   private func copy(_ path: FilePath, to form: inout QuickForm) throws {
     var deb = try ArchiveReader.open(path)

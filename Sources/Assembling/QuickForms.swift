@@ -12,7 +12,7 @@ internal import SystemPackage
 /// `<store>/<folder>/<2 digits>/<SHA-256 of the archive>` ends with a member `_sha256`, the hash of the
 /// archive's name, its promise and all bytes before it; dpkg passes over names that begin with '_'. A
 /// file that does not bear out its hash is made again, so nothing here is trusted by name, nothing waits
-/// for the disk, and all of it may be removed at any time; `sweep` removes what is out of use. Format: ar(5).
+/// for the disk, and all of it may be removed when no build runs. Format: ar(5).
 struct QuickForms: Sendable {
   private let folder: FilePath
 
@@ -71,26 +71,6 @@ struct QuickForms: Sendable {
       throw error
     }
     return path
-  }
-
-  /// Removes what no build has used for so many seconds, and what killed builds left half written.
-  ///
-  /// - Parameter now: nil: when the newest was used, by the clock that marks files; ours may differ.
-  func sweep(keeping age: Int = 30 * 24 * 3600, now: Int? = nil) {
-    // What cannot be looked at or removed now is left to the next sweep.
-    var files: [(path: FilePath, used: Int)] = []
-    for shard in (try? names(in: folder)) ?? [] {
-      for name in (try? names(in: folder.appending(shard))) ?? [] {
-        let path = folder.appending(shard).appending(name)
-        var facts = stat()
-        if stat(path.string, &facts) == 0 { files.append((path, facts.st_mtim.tv_sec)) }
-      }
-    }
-    guard let now = now ?? files.map(\.used).max() else { return }
-    for (path, used) in files {
-      let limit = path.string.hasSuffix(".part") ? min(age, 24 * 3600) : age
-      if now - used > limit { unlink(path.string) }
-    }
   }
 
   private func path(of hash: ContentHash) -> FilePath {

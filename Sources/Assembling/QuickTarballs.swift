@@ -37,9 +37,6 @@ struct QuickTarballs: Sendable {
       return nil  // who reads the tarball will see
     }
   }
-
-  /// See `QuickForms`.
-  func sweep() { forms.sweep() }
 }
 
 /// A file whose bytes are hashed as they are read.

@@ -20,7 +20,6 @@ struct Unpacker {
   /// Checks every deb against its hash and reads its control part.
   func readDebs(_ packages: [Lock.Package]) async throws -> [Deb] {
     let quick = QuickDebs(store)
-    defer { quick.sweep() }
     return try await inParallel(packages, by: \.deb.size) { _, package in
       try Deb.read(package, from: quick.path(of: package))
     }

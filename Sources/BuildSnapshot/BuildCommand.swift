@@ -47,7 +47,7 @@ struct BuildCommand: AsyncParsableCommand {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "How much of the stages of builds stays in the store.", valueName: "GiB"))
+      "How much of what builds keep for the next one stays in the store.", valueName: "GiB"))
   var cacheSize = BuildRequest.defaultCacheSize >> 30
 
   @Flag(name: .long, help: "Open a shell in the root where a step failed.")
@@ -63,9 +63,7 @@ struct BuildCommand: AsyncParsableCommand {
     if let jobs, !(1...256).contains(jobs) {
       throw ValidationError("--jobs takes a number from 1 to 256")
     }
-    if !(0...65536).contains(cacheSize) {
-      throw ValidationError("--cache-size takes a number of GiB from 0 to 65536")
-    }
+    try checkCacheSize(cacheSize)
     if noPublish, output == nil {
       throw ValidationError("--no-publish needs --output: else nothing would be kept")
     }

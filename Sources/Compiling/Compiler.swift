@@ -83,7 +83,6 @@ public struct Compiler: Sendable {
     }
     let compiler = try await compiler(for: name)
     try keep(made, as: place(of: name, source: source, compiler: compiler).appending(name))
-    try sweep(name)
     events(.ended(.compile))
     guard let program = try compiled(name, source: source, compiler: compiler) else {
       throw CompilingFailure.failed(product: name, output: "it vanished from the store")
@@ -127,6 +126,8 @@ public struct Compiler: Sendable {
     guard let text = try contents(ifAt: place.appending("sha256")),
       let sha256 = ContentHash(hex: String(decoding: text, as: UTF8.self))
     else { return nil }
+    // When it was last used: what was not for longest goes first when room is wanted.
+    if !isReadOnly { utimensat(AT_FDCWD, place.string, nil, 0) }
     return CompiledProgram(
       path: place.appending(name), sha256: sha256, source: source, compiler: compiler)
   }
@@ -138,17 +139,6 @@ public struct Compiler: Sendable {
     try writeAtomically(bytes, to: target, mode: FilePermissions(rawValue: 0o755))
     try writeAtomically(
       Array(ContentHash(of: bytes).hex.utf8), to: folder.appending("sha256"))
-  }
-
-  /// Removes all but the newest programs of a product.
-  private func sweep(_ name: String, keeping count: Int = 8) throws {
-    let places = try names(in: folder.appending(name)).map {
-      let place = folder.appending(name).appending($0)
-      return (place: place, changed: try TreeFacts(of: place).changed)
-    }
-    for old in places.sorted(by: { $0.changed > $1.changed }).dropFirst(count) {
-      try removeTree(old.place)
-    }
   }
 
   private func description(

@@ -35,6 +35,12 @@ public struct BlobStore: Sendable {
 
   public func contains(_ hash: ContentHash) -> Bool { status(of: path(of: hash)) != nil }
 
+  /// Notes that a blob is used now: what was not used for longest goes first when room is wanted.
+  public func touch(_ hash: ContentHash) {
+    // Another's blob cannot be marked: it only seems older.
+    utimensat(AT_FDCWD, path(of: hash).string, nil, 0)
+  }
+
   /// The size of a blob in bytes, nil when the store does not have it.
   public func size(of hash: ContentHash) -> Int? {
     status(of: path(of: hash)).map { Int($0.st_size) }

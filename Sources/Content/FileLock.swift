@@ -96,9 +96,11 @@ public final class FileLock: Sendable {
   deinit { release() }
 }
 
-/// Takes the exclusive lock of an open file; false when another open file has it.
-func takeLock(on file: FileDescriptor) throws(Errno) -> Bool {
-  while flock(file.rawValue, LOCK_EX | LOCK_NB) != 0 {
+/// Takes the lock of an open file, exclusive or shared; false when another open file has it and nobody waits.
+func takeLock(
+  on file: FileDescriptor, isShared: Bool = false, waits: Bool = false
+) throws(Errno) -> Bool {
+  while flock(file.rawValue, (isShared ? LOCK_SH : LOCK_EX) | (waits ? 0 : LOCK_NB)) != 0 {
     let reason = Errno(rawValue: errno)
     if reason == .wouldBlock { return false }
     guard reason == .interrupted else { throw reason }

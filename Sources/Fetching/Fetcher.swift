@@ -119,6 +119,7 @@ public struct Fetcher: Transport {
         try store.remove(download.hash)
         throw BlobFailure.wrongSize(download.hash, expected: download.size, actual: size)
       }
+      store.touch(download.hash)
       return true
     } catch BlobFailure.missing {
       return false

@@ -1,53 +1,54 @@
 internal import Content
-internal import SystemPackage
+public import SystemPackage
 
 #if canImport(Glibc)
   internal import Glibc
 #endif
 
 extension LayerStore {
-  /// Layers that went, and what stays.
-  public struct Cleanup: Sendable, Equatable {
-    /// Stage and key of each, the one that was not used for longest first.
-    public var removed: [String] = []
+  /// A layer, for whoever makes room.
+  public struct Entry: Sendable {
+    public var path: FilePath
+    /// The stage that made it.
+    public var stage: String
     /// Bytes on the disk.
-    public var freed = 0
-    public var kept = 0
+    public var size: Int
+    /// When it was last used, in nanoseconds since 1970.
+    public var used: Int
   }
 
-  /// Removes layers that were not used for longest, until the others take no more than `limit` bytes;
-  /// one in use stays.
-  ///
-  /// - Parameter isDryRun: only says what would go.
-  public func collect(limit: Int, isDryRun: Bool = false) throws -> Cleanup {
-    var cleanup = Cleanup()
-    var layers: [(path: FilePath, name: String, size: Int, used: timespec)] = []
-    for name in (try? names(in: folder)) ?? [] {  // a store without layers has none to remove
-      guard LayerKey(name) != nil else { continue }
+  /// All layers, in use or not; what has no record is left out.
+  public func entries() -> [Entry] {
+    // A store without layers has none to remove.
+    ((try? names(in: folder)) ?? []).compactMap { name in
       let path = folder.appending(name)
       var facts = stat()
-      guard let record = record(of: path), stat(recordFile(in: path).string, &facts) == 0 else {
-        if !isDryRun { try remove(path) }
-        continue
-      }
-      layers.append((path, "\(record.name) \(name)", record.size, facts.st_mtim))
+      guard LayerKey(name) != nil, let record = record(of: path),
+        stat(recordFile(in: path).string, &facts) == 0
+      else { return nil }
+      return Entry(
+        path: path, stage: record.name, size: record.size,
+        used: facts.st_mtim.tv_sec * 1_000_000_000 + facts.st_mtim.tv_nsec)
     }
-    layers.sort { ($0.used.tv_sec, $0.used.tv_nsec) < ($1.used.tv_sec, $1.used.tv_nsec) }
-    var total = layers.reduce(0) { $0 + $1.size }
-    for layer in layers where total > limit {
-      guard try isDryRun || remove(layer.path) else { continue }
-      cleanup.removed.append(layer.name)
-      cleanup.freed += layer.size
-      total -= layer.size
+  }
+
+  /// Removes what has a layer's name and no record, and what earlier removals, broken off, have left.
+  public func sweep() throws {
+    for name in (try? names(in: folder)) ?? [] {  // see `entries`
+      let path = folder.appending(name)
+      if LayerKey(name) != nil, record(of: path) == nil { try remove(path) }
     }
-    cleanup.kept = total
-    if !isDryRun { try sweep() }
-    return cleanup
+    for name in (try? names(in: trash)) ?? [] { try removeTree(trash.appending(name)) }
+  }
+
+  /// Whether nobody uses a layer.
+  public func isFree(_ path: FilePath) -> Bool {
+    LayerLease(recordFile(in: path), isExclusive: true) != nil
   }
 
   /// Takes a layer out of sight in one step, then removes it; false when someone uses it.
   @discardableResult
-  func remove(_ path: FilePath) throws -> Bool {
+  public func remove(_ path: FilePath) throws -> Bool {
     let record = recordFile(in: path)
     let lease = LayerLease(record, isExclusive: true)
     // A folder without a record can be in nobody's use.
@@ -61,11 +62,6 @@ extension LayerStore {
     withExtendedLifetime(lease) {}
     try removeTree(grave)
     return true
-  }
-
-  /// Removes what earlier removals, broken off, have left.
-  private func sweep() throws {
-    for name in (try? names(in: trash)) ?? [] { try removeTree(trash.appending(name)) }
   }
 
   private var trash: FilePath { folder.appending("trash") }

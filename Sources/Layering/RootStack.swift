@@ -84,9 +84,6 @@ public final class RootStack {
     isMounted = false
   }
 
-  /// Whether layers come from a store and go there.
-  public var keepsLayers: Bool { store != nil }
-
   /// Waits until new layers are on the disk: a later build can trust them after a crash, too.
   public func settleLayers() throws { try store?.settle(layers) }
 

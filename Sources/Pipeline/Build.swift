@@ -25,6 +25,9 @@ public func build(
   let version = try request.version.map(readVersion)
   let guardian = try lockBuild(of: name, in: request.store)
   defer { guardian.release() }
+  let cache = StoreCache(store: request.store)
+  let use = try cache.use()
+  defer { use.release() }
 
   var opened: Sources?
   defer { opened?.close() }
@@ -66,7 +69,13 @@ public func build(
   let maker = Maker(
     request: request, inputs: inputs, blobs: sources.blobs, version: version, started: started,
     events: events)
-  return try await maker.make(in: catalog)
+  let result = try await maker.make(in: catalog)
+  use.release()
+  // What this build used stays: so the next one finds it, however low the limit.
+  do { _ = try cache.collect(limit: request.cacheSize, sparing: use.since) } catch {
+    events(.note("the store may hold more than it should: \(error)"))
+  }
+  return result
 }
 
 /// The key that signs what the request publishes; nil publishes unsigned.

@@ -26,6 +26,8 @@ public func writeKernel(
   guard let boot = try source.read().boot else {
     throw NotJudged("the recipe has no [boot], so that its lock names no kernel")
   }
+  let use = try StoreCache(store: store).use()
+  defer { use.release() }
   try makeFolder(folder)
   let media = try bootMedia(
     of: lock, for: boot, from: try BlobStore(store: store), into: folder)

@@ -9,6 +9,8 @@ public func lock(
   _ request: LockRequest, events: @escaping EventSink
 ) async throws -> LockResult {
   let recipe = try request.source.read()
+  let use = try StoreCache(store: request.store).use()
+  defer { use.release() }
   return try await lock(recipe, request, events: events)
 }
 

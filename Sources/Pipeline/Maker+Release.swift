@@ -87,9 +87,12 @@ func tidy(
   do {
     let links = publish.links.map { FilePath($0) }.sorted { $0.string < $1.string }
     if try catalog.followers(name) != links { try catalog.follow(name, with: links) }
-    if isNew, let keep = publish.keep {
-      _ = try catalog.collect(name, Retention(keep: keep, minAge: publish.minAge), at: now)
+    let standard = Retention()
+    let retention = Retention(keep: publish.keep ?? standard.keep, minAge: publish.minAge)
+    if try catalog.retention(name) ?? standard != retention {
+      try catalog.retain(name, retention)
     }
+    if isNew, publish.keep != nil { _ = try catalog.collect(name, retention, at: now) }
   } catch let failure as CatalogFailure {
     events(.note("\(name) is published, but: \(failure)"))
   }

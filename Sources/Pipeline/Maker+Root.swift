@@ -28,16 +28,13 @@ extension Maker {
     try stack.show()
   }
 
-  /// Notes what the stages were made of, and cares for their layers. The image is safe by now, so what
+  /// Notes what the stages were made of, and waits for their layers. The image is safe by now, so what
   /// goes wrong here is told and no more.
   func keep(_ stack: RootStack) {
     do {
       try StageHistory(inputs.stages().map(\.stage))
         .write(of: inputs.recipe.image.name, in: request.store)
       try stack.settleLayers()
-      if stack.keepsLayers {
-        _ = try LayerStore(store: request.store).collect(limit: request.cacheSize)
-      }
     } catch { events(.note("the layers of this build may not serve the next one: \(error)")) }
   }
 

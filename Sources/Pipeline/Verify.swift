@@ -114,6 +114,8 @@ private func bootResults(
   guard let lock = try readLock(source.lockFile) else {
     return skipped("the recipe has no lock, which would name a kernel")
   }
+  let use = try StoreCache(store: request.store).use()
+  defer { use.release() }
   return try await bootResults(
     of: disk, recipe, lock, from: try BlobStore(store: request.store), store: request.store,
     evidence: evidence, skipping: request.skippedChecks, events: events)

@@ -162,7 +162,10 @@ extension Catalog {
 
   func unmark(_ image: String, _ version: Version, in kind: String) throws {
     let path = folder(of: image).appending(kind).appending("\(version).json")
-    guard exists(path) else { return }
+    guard exists(path) else {
+      _ = try release(image, version)  // a version that never was is a mistake
+      return
+    }
     try call("remove", path) { unlink(path.string) }
     try flushFolder(path.removingLastComponent())
   }

@@ -3,7 +3,7 @@ public import Model
 internal import SystemPackage
 
 /// Which releases stay, besides current, previous good, pinned and leased ones.
-public struct Retention: Sendable, Equatable {
+public struct Retention: Sendable, Equatable, Codable {
   /// So many of the newest releases that are not in quarantine, and all between them.
   public var keep: Int
   /// Seconds that every release stays.
@@ -34,6 +34,21 @@ public struct Cleanup: Sendable, Equatable {
 }
 
 extension Catalog {
+  /// What the image's recipe asked for when it was last built, if it asked for anything.
+  public func retention(_ image: String) throws(CatalogFailure) -> Retention? {
+    let path = folder(of: image).appending("retention.json")
+    return try read(path).map { (bytes) throws(CatalogFailure) in
+      try decode(Retention.self, bytes, from: path)
+    }
+  }
+
+  /// Notes what the image's recipe asks for, for collections without a recipe.
+  public func retain(_ image: String, _ retention: Retention) throws {
+    try change(image) {
+      try replaceFile(folder(of: image).appending("retention.json"), try json(retention))
+    }
+  }
+
   /// Removes the releases that retention allows; those in use stay.
   ///
   /// - Parameter isDryRun: only says what would go.

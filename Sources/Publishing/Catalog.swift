@@ -35,8 +35,13 @@ public struct Catalog: Sendable {
 
   /// The release that the pointer names; nil when nothing was ever published.
   public func current(_ image: String) throws(CatalogFailure) -> Release? {
-    guard let pointer = try self.pointer(image) else { return nil }
-    return try release(image, pointer.version)
+    while let pointer = try self.pointer(image) {
+      do { return try release(image, pointer.version) } catch {
+        // It may have gone between our two looks: then another is current now.
+        if try self.pointer(image)?.generation == pointer.generation { throw error }
+      }
+    }
+    return nil
   }
 
   /// Every published version, oldest first; what a crash left behind uncommitted is not among them.
@@ -48,7 +53,10 @@ public struct Catalog: Sendable {
   /// Every published release, oldest first.
   public func releases(_ image: String) throws(CatalogFailure) -> [Release] {
     var releases: [Release] = []
-    for version in try versions(image) { releases.append(try release(image, version)) }
+    for version in try versions(image) {
+      // What goes while we look is not there.
+      do { releases.append(try release(image, version)) } catch .noRelease { continue }
+    }
     return releases
   }
 

@@ -9,6 +9,11 @@ extension Difference {
     lines.append(
       causes.isEmpty
         ? "recipe and lock are the same" : "changed: " + causes.joined(separator: " and "))
+    if !recipeLines.removed.isEmpty || !recipeLines.added.isEmpty {
+      lines.append("recipe.toml:")
+      lines += recipeLines.removed.map { "  - \($0.line): \($0.text)" }
+      lines += recipeLines.added.map { "  + \($0.line): \($0.text)" }
+    }
     for (title, changes) in [
       ("packages", packages), ("CLIs", clis), ("agents", agents), ("units", units),
     ] where !changes.isEmpty {
@@ -41,8 +46,13 @@ extension Difference {
         + "\(files.changed.count) changed:"
     ] + some(files.added.map { "  + /\($0)" }) + some(files.removed.map { "  - /\($0)" })
       + some(
-        files.changed.map {
-          "  ~ /\($0.path) (\($0.aspects.map(\.rawValue).joined(separator: ", ")))"
+        files.changed.map { file in
+          let aspects = file.aspects.map { aspect in
+            let values = aspect == .mode ? file.mode : aspect == .owner ? file.owner : nil
+            return aspect.rawValue + (values.map { " \($0.from) → \($0.to)" } ?? "")
+          }
+          let cause = file.cause.map { "  (\($0))" } ?? ""
+          return "  ~ /\(file.path): \(aspects.joined(separator: ", "))\(cause)"
         })
   }
 }

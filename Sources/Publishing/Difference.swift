@@ -18,6 +18,29 @@ public struct Difference: Sendable, Equatable, Codable {
     public enum Aspect: String, Sendable, Codable { case kind, content, target, mode, owner }
     public var path: String
     public var aspects: [Aspect]
+    /// In octal digits, where it changed.
+    public var mode: Pair?
+    /// `UID:GID`, where it changed.
+    public var owner: Pair?
+    /// The line of the recipe that names the path, if one does.
+    public var cause: String?
+  }
+
+  public struct Pair: Sendable, Equatable, Codable {
+    public var from: String
+    public var to: String
+  }
+
+  /// A line of the recipe's own file that only one of the releases has.
+  public struct RecipeLine: Sendable, Equatable, Codable {
+    /// From 1 on.
+    public var line: Int
+    public var text: String
+  }
+
+  public struct RecipeLines: Sendable, Equatable, Codable {
+    public var removed: [RecipeLine]
+    public var added: [RecipeLine]
   }
 
   public struct Files: Sendable, Equatable, Codable {
@@ -39,6 +62,8 @@ public struct Difference: Sendable, Equatable, Codable {
   public var isSameDisk: Bool
   public var isRecipeChanged: Bool
   public var isLockChanged: Bool
+  /// Of the recipe's own file, not of those that it extends.
+  public var recipeLines: RecipeLines
   /// Sorted by name, like the next three; the name has the type before it: `deb xvfb`.
   public var packages: [Change]
   public var clis: [Change]
@@ -68,6 +93,7 @@ extension Catalog {
       image: new.image, from: old.version, to: new.version,
       isSameDisk: before.disk.sha256 == after.disk.sha256, isRecipeChanged: isRecipeChanged,
       isLockChanged: before.inputs.lock.sha256 != after.inputs.lock.sha256,
+      recipeLines: causes.recipeLines,
       packages: packages(from: old, to: new, causes),
       clis: changes(
         before.clis.map { ($0.name, $0.version) }, after.clis.map { ($0.name, $0.version) }
@@ -75,7 +101,7 @@ extension Catalog {
       agents: changes(before.agents.map(label), after.agents.map(label), causes.ofTable),
       units: changes(before.units.map(label), after.units.map(label), causes.ofTable),
       allocatedFrom: before.disk.allocatedSize, allocatedTo: after.disk.allocatedSize,
-      files: try files(from: old, to: new), shipment: try shipment(from: old, to: new))
+      files: try files(from: old, to: new, causes), shipment: try shipment(from: old, to: new))
   }
 
   private func packages(
@@ -94,7 +120,7 @@ extension Catalog {
   }
 
   private func files(
-    from old: Release, to new: Release
+    from old: Release, to new: Release, _ causes: Causes
   ) throws(CatalogFailure) -> Difference.Files? {
     guard let before = try fileList(of: old), let after = try fileList(of: new) else { return nil }
     var files = Difference.Files(added: [], removed: [], changed: [])
@@ -109,9 +135,13 @@ extension Catalog {
       if was.target != entry.target { aspects.append(.target) }
       if was.mode != entry.mode { aspects.append(.mode) }
       if (was.uid, was.gid) != (entry.uid, entry.gid) { aspects.append(.owner) }
-      if !aspects.isEmpty {
-        files.changed.append(Difference.FileChange(path: path, aspects: aspects))
-      }
+      if aspects.isEmpty { continue }
+      files.changed.append(
+        Difference.FileChange(
+          path: path, aspects: aspects,
+          mode: pair(String(was.mode, radix: 8), String(entry.mode, radix: 8)),
+          owner: pair("\(was.uid):\(was.gid)", "\(entry.uid):\(entry.gid)"),
+          cause: causes.ofPath("/" + path)))
     }
     files.removed = before.entries.keys.filter { after.entries[$0] == nil }.sorted()
     return files
@@ -156,6 +186,18 @@ private struct Causes {
   var oldLock: Lines?
   var newLock: Lines?
 
+  /// What came and what went of the recipe's own file, blank lines aside.
+  var recipeLines: Difference.RecipeLines {
+    func only(_ these: Lines?, _ those: Lines?) -> [Difference.RecipeLine] {
+      these?.numbered.filter { !$0.text.isEmpty && those?.holds($0.text[...]) != true } ?? []
+    }
+    return Difference.RecipeLines(
+      removed: only(oldRecipe, newRecipe), added: only(newRecipe, oldRecipe))
+  }
+
+  /// Of a file: the recipe's line that names it.
+  func ofPath(_ path: String) -> String? { newRecipe?.line(of: path)?.place }
+
   /// Of an input with a pin: the recipe's line when it names the thing and is new or gone, else the
   /// lock's.
   func ofInput(_ name: String, isThere: Bool) -> String? {
@@ -193,7 +235,16 @@ private struct Lines {
     return index.map { ("\(file):\($0 + 1)", lines[$0]) }
   }
 
+  var numbered: [Difference.RecipeLine] {
+    lines.enumerated().map { Difference.RecipeLine(line: $0 + 1, text: String($1)) }
+  }
+
   func holds(_ line: Substring) -> Bool { lines.contains(line) }
+}
+
+/// Nil where both are the same.
+private func pair(_ from: String, _ to: String) -> Difference.Pair? {
+  from == to ? nil : Difference.Pair(from: from, to: to)
 }
 
 private func label(_ agent: Manifest.Agent) -> (String, String) {

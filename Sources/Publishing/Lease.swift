@@ -36,7 +36,12 @@ extension Catalog {
         throw .noImage(image, store: store)
       }
       let path = release.disk
-      let file = try call("open", path) { open(path.string, O_RDONLY | O_CLOEXEC) }
+      let file: Int32
+      do {
+        file = try call("open", path) { open(path.string, O_RDONLY | O_CLOEXEC) }
+      } catch .system(_, _, .noSuchFileOrDirectory) where !exists(release.folder) {
+        continue  // it was taken away between our looking and opening: look again
+      }
       do {
         // A collector holds the exclusive lock for a moment while it takes the release away.
         try call("lease", path) { flock(file, LOCK_SH) }

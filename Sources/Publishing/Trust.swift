@@ -55,9 +55,27 @@ extension Catalog {
   public func trusted(
     _ image: String, _ trust: Trust, at now: Timestamp, hashesDisk: Bool = false
   ) throws -> (pointer: Pointer, release: Release) {
-    try check(image)
     let path = folder(of: image).appending("latest.json")
-    guard let bytes = try read(path) else { throw CatalogFailure.noImage(image, store: store) }
+    while true {
+      try check(image)
+      guard let bytes = try read(path) else { throw CatalogFailure.noImage(image, store: store) }
+      let pointer = try trustedPointer(bytes, from: path, of: image, trust, at: now)
+      do {
+        let release = try release(image, pointer.version)
+        try compare(Manifest.fileName, pointer.manifest.sha256, release.manifestHash)
+        try compare(release.manifest.disk.file, pointer.disk.sha256, release.manifest.disk.sha256)
+        if hashesDisk { try checkFiles(of: release) }
+        return (pointer, release)
+      } catch {
+        // It may have gone while we looked: then another is current now.
+        if try read(path) == bytes { throw error }
+      }
+    }
+  }
+
+  private func trustedPointer(
+    _ bytes: [UInt8], from path: FilePath, of image: String, _ trust: Trust, at now: Timestamp
+  ) throws -> Pointer {
     let pointer: Pointer
     if trust.keys.isEmpty {
       pointer = try decodePointer(bytes, from: path)
@@ -78,11 +96,7 @@ extension Catalog {
     if let moment = pointer.expires, moment < now {
       throw TrustFailure.expired(image: image, moment)
     }
-    let release = try release(image, pointer.version)
-    try compare(Manifest.fileName, pointer.manifest.sha256, release.manifestHash)
-    try compare(release.manifest.disk.file, pointer.disk.sha256, release.manifest.disk.sha256)
-    if hashesDisk { try checkFiles(of: release) }
-    return (pointer, release)
+    return pointer
   }
 
   /// Checks the manifest's own signature, for a release that is not the current one.

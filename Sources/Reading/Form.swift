@@ -144,11 +144,7 @@ extension Form {
     !target.isEmpty && target.utf8.count <= 4095 && Form.text.accepts(target)
   }
 
-  static let duration = Form(name: "a time such as '14d'") { text in
-    guard let unit = text.last, "smhdw".contains(unit), let number = UInt32(text.dropLast())
-    else { return false }
-    return (1...1_000_000).contains(number)
-  }
+  static let duration = Form(name: "a time such as '14d'") { secondsOfTime($0) != nil }
 
   /// A path within an archive or a wheel; one that ends with `/` is a folder.
   static let memberPath = Form(

@@ -18,14 +18,9 @@ extension RecipeReader {
     let isCompressed = fields.boolean("compress")
     fields.finish()
     return Recipe.Publish(
-      keep: keep?.value, minAge: minAge.map(seconds) ?? 0, expires: expires.map(seconds),
+      keep: keep?.value, minAge: minAge.flatMap(secondsOfTime) ?? 0,
+      expires: expires.flatMap(secondsOfTime),
       links: links.map(\.value), key: key.map { localPath($0.value, from: $0.position.file) },
       isSigned: isSigned ?? (key != nil), isCompressed: isCompressed ?? false)
   }
-}
-
-/// The seconds of a time such as `14d`, whose form has been checked.
-private func seconds(_ text: String) -> Int {
-  let units: [Character: Int] = ["s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800]
-  return (Int(text.dropLast()) ?? 0) * (text.last.flatMap { units[$0] } ?? 1)
 }

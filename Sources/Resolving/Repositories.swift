@@ -49,6 +49,7 @@ struct RepositoryReader: Sendable {
           urls: candidates.flatMap { $0.urls(of: blob.path) })
       ])
     }
+    store.touch(blob.sha256)
     let file = store.path(of: blob.sha256)
     let bytes = try bytes(of: file)
     guard bytes.count == blob.size else {

@@ -77,20 +77,4 @@ struct QuickDebsTests {
     let path = try QuickDebs(debs.store).path(of: package)
     #expect(path == debs.store.path(of: package.deb.sha256))
   }
-
-  @Test("what no build has used for a month is removed, and what a killed build left")
-  func sweep() throws {
-    let debs = QuickDebs(debs.store)
-    let path = try debs.path(of: package)
-    let part = path.removingLastComponent().appending(".x.1.part")
-    try Data([1]).write(to: URL(fileURLWithPath: part.string))
-    let now = Int(Date().timeIntervalSince1970)
-    let isThere = { (path: FilePath) in FileManager.default.fileExists(atPath: path.string) }
-    debs.sweep(now: now + 60)
-    #expect(isThere(path) && isThere(part))
-    debs.sweep(now: now + 2 * 24 * 3600)
-    #expect(isThere(path) && !isThere(part))
-    debs.sweep(now: now + 31 * 24 * 3600)
-    #expect(!isThere(path))
-  }
 }

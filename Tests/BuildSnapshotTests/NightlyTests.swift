@@ -83,6 +83,28 @@ struct NightlyTests {
   }
 
   @Test(
+    "leaves a record each for runs of the same second, and reads those of old",
+    .enabled(
+      if: canBuild && hasTool("faketime"), "needs root, faketime, gpg, dpkg-deb, unshare, e2fsck"))
+  func sameSecond() throws {
+    let world = try World()
+    try world.build()
+    let first = try world.names(in: "runs").filter { $0.hasSuffix(".json") }
+    for _ in 0..<3 {
+      let result = try runTool(
+        "faketime", ["-f", "2030-01-02 03:04:05", Program.path] + world.arguments(),
+        environment: ["TZ": "UTC"], folder: world.folder.path.string)
+      try #require(result.errors.contains("unchanged: tiny"), "\(result.errors)")
+    }
+    let records = try world.names(in: "runs").filter { $0.hasSuffix(".json") }
+    #expect(
+      records == first + ["20300102T030405Z-tiny.json"]
+        + (2...3).map { "20300102T030405Z.00\($0)-tiny.json" })
+    let status = try world.program.run("status", "tiny.toml", "--store", world.store.string)
+    #expect(status.output.contains("success   "), "\(status.output)")
+  }
+
+  @Test(
     "leaves numbers that Prometheus' own parser reads, and not when they are spoilt",
     .enabled(if: canBuild, "needs root and gpg, dpkg-deb, unshare, e2fsck"),
     .enabled(if: hasPythonModule("prometheus_client"), "prometheus_client is missing"))

@@ -28,7 +28,7 @@ struct DoctorCommand: AsyncParsableCommand {
       let left = try repair ? catalog.examine(isDeep: deep) : found
       let lines = found.map(\.description)
       StandardOutput.write(common.json ? json(lines) : lines.map { $0 + "\n" }.joined())
-      if !left.isEmpty { throw CatalogFindings(count: left.count) }
+      if !left.isEmpty { throw CatalogFindings(count: left.count, isRepaired: repair) }
     }
   }
 }
@@ -36,7 +36,9 @@ struct DoctorCommand: AsyncParsableCommand {
 /// The catalog is not as it should be.
 private struct CatalogFindings: Error, CustomStringConvertible {
   var count: Int
+  var isRepaired: Bool
   var description: String {
-    "\(count) finding\(count == 1 ? "" : "s") in the catalog; 'doctor --repair' mends what is safe"
+    "\(count) finding\(count == 1 ? "" : "s") in the catalog"
+      + (isRepaired ? " cannot be mended safely" : "; 'doctor --repair' mends what is safe")
   }
 }

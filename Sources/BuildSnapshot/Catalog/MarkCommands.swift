@@ -14,7 +14,7 @@ struct PinCommand: AsyncParsableCommand {
 
   func run() async throws {
     let reason = reason
-    try await mark.apply { try $0.pin($1.image, $1.version, reason: reason, at: present()) }
+    try await mark.apply { try $0.pin($1, $2, reason: reason, at: present()) }
   }
 }
 
@@ -25,7 +25,7 @@ struct UnpinCommand: AsyncParsableCommand {
 
   @OptionGroup var mark: MarkOptions
 
-  func run() async throws { try await mark.apply { try $0.unpin($1.image, $1.version) } }
+  func run() async throws { try await mark.apply { try $0.unpin($1, $2) } }
 }
 
 /// `build-snapshot quarantine NAME@VERSION`: put a release aside.
@@ -41,7 +41,7 @@ struct QuarantineCommand: AsyncParsableCommand {
 
   func run() async throws {
     let reason = reason
-    try await mark.apply { try $0.quarantine($1.image, $1.version, reason: reason, at: present()) }
+    try await mark.apply { try $0.quarantine($1, $2, reason: reason, at: present()) }
   }
 }
 
@@ -52,7 +52,7 @@ struct ReleaseCommand: AsyncParsableCommand {
 
   @OptionGroup var mark: MarkOptions
 
-  func run() async throws { try await mark.apply { try $0.liftQuarantine($1.image, $1.version) } }
+  func run() async throws { try await mark.apply { try $0.liftQuarantine($1, $2) } }
 }
 
 /// What commands take that mark one release.
@@ -63,12 +63,12 @@ struct MarkOptions: ParsableArguments {
   @OptionGroup var store: StoreOptions
   @OptionGroup var common: CommonOptions
 
-  func apply(_ change: @escaping @Sendable (Catalog, Release) throws -> Void) async throws {
+  func apply(_ change: @escaping @Sendable (Catalog, String, Version) throws -> Void) async throws {
     let (catalog, reference) = (store.catalog, release)
     try await running(common) { [common] _ in
-      let release = try reference.release(in: catalog)
-      try change(catalog, release)
-      tell(release, common)
+      let version = try reference.version(in: catalog)
+      try change(catalog, reference.image, version)
+      tell(reference.image, version, common)
     }
   }
 }

@@ -22,10 +22,15 @@ struct Reference: ExpressibleByArgument {
 
   /// The release itself.
   func release(in catalog: Catalog) throws -> Release {
+    try catalog.release(image, version(in: catalog))
+  }
+
+  /// The version, which may be gone.
+  func version(in catalog: Catalog) throws -> Version {
     guard let version = try version ?? catalog.pointer(image)?.version else {
       throw CatalogFailure.noImage(image, store: catalog.store)
     }
-    return try catalog.release(image, version)
+    return version
   }
 }
 

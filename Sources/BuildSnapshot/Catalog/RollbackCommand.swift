@@ -35,15 +35,14 @@ struct RollbackCommand: AsyncParsableCommand {
       }
       let release = try catalog.rollback(
         name, to: version, reason: reason, at: now, expires: expires)
-      tell(release, common)
+      tell(name, release.version, common)
     }
   }
 }
 
 /// Says which release a command was about.
-func tell(_ release: Release, _ common: CommonOptions) {
+func tell(_ image: String, _ version: Version, _ common: CommonOptions) {
   StandardOutput.write(
     common.json
-      ? json(["name": release.image, "version": release.version.description])
-      : "\(release.image)@\(release.version)\n")
+      ? json(["name": image, "version": version.description]) : "\(image)@\(version)\n")
 }

@@ -4,7 +4,13 @@ internal import Pipeline
 internal import Publishing
 internal import SystemPackage
 
+#if canImport(Glibc)
+  internal import Glibc
+#endif
+
 /// How one run of `build` ended: `STORE/runs/TIME-IMAGE.json`, for those who look in the morning.
+///
+/// Runs that began in the same second are told apart by a number: `TIME.002-IMAGE.json`.
 struct RunRecord: Codable {
   enum Result: String, Codable, CaseIterable {
     case published, unchanged, failed
@@ -55,7 +61,11 @@ struct RunRecords {
     let files = FileManager.default
     try files.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
     let time = record.started.description.filter { $0 != ":" && $0 != "-" }
-    try replace(folder.appending("\(time)-\(record.image).json"), json(record))
+    let text: String = json(record)
+    var number = 1
+    while try !write(text, to: folder.appending(fileName(time, number, record.image))) {
+      number += 1
+    }
     for name in try names(of: record.image).dropLast(Self.kept) {
       try files.removeItem(atPath: folder.appending(name).string)
     }
@@ -77,16 +87,35 @@ struct RunRecords {
 
   private func all() -> [RunRecord] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.string)) ?? []
-    let images = Set(
-      names.filter { $0.hasSuffix(".json") && $0.count > 22 }.map {
-        String($0.dropFirst(17).dropLast(5))
-      })
-    return images.sorted().flatMap { all(of: $0) }
+    return Set(names.compactMap(image)).sorted().flatMap { all(of: $0) }
   }
 
   private func names(of image: String) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: folder.string)
-      .filter { $0.dropFirst(16) == "-\(image).json" }.sorted()
+      .filter { self.image(of: $0) == image }.sorted()
+  }
+
+  /// Sorts by time: '-' comes before '.'.
+  private func fileName(_ time: String, _ number: Int, _ image: String) -> String {
+    let digits = String("000\(number)".suffix(max(3, "\(number)".count)))
+    return "\(time)\(number == 1 ? "" : ".\(digits)")-\(image).json"
+  }
+
+  /// The image that a record's name tells; nil for what is no record.
+  private func image(of name: String) -> String? {
+    let parts = name.split(separator: "-", maxSplits: 1)
+    guard name.hasSuffix(".json"), parts.count == 2, parts[0].count >= 16 else { return nil }
+    return String(parts[1].dropLast(5))
+  }
+
+  /// Writes a file that is not there yet, all of it or nothing; false when it is there.
+  private func write(_ text: String, to file: FilePath) throws -> Bool {
+    let temporary = folder.appending(".\(getpid())-\(UInt64.random(in: 0...UInt64.max))")
+    defer { unlink(temporary.string) }
+    try Data(text.utf8).write(to: URL(filePath: temporary.string))
+    if link(temporary.string, file.string) == 0 { return true }
+    if errno == EEXIST { return false }
+    throw Errno(rawValue: errno)
   }
 
   /// Readers see the old file or the new one.

@@ -35,7 +35,7 @@ struct CatalogCommandTests {
     for expected in [
       "tiny: \(versions[0]) → \(versions[1])", "changed: recipe and lock",
       "  - \(packages): install = [\"hello\"]", "  + \(packages): install = [\"hello\", \"word\"]",
-      "  + deb word:amd64 1.0  (recipe.toml:\(packages))", "agents:", "  ~ server ",
+      "  + deb word:amd64 1  (recipe.toml:\(packages))", "agents:", "  ~ server ",
       "  + /usr/share/words/word",
       "  ~ /etc/kept: mode 644 → 600, owner 0:0 → 1000:1000  (recipe.toml:\(try line("path = \"/etc/kept\"")))",
       "  ~ /opt/server/serve: content", "data: ", "to ship: ",

@@ -49,10 +49,40 @@ struct NightlyTests {
     let text = try String(contentsOfFile: service, encoding: .utf8)
     #expect(text.contains("LoadCredential=build-snapshot-key:\(folder / "key")\n"))
     #expect(text.contains("\"\(folder.path)/a 100%% night.toml\""))
+    #expect(text.contains("\nOnFailure=build-snapshot-failed@%n.service\n"))
+    let told = try Program(folder: folder.path).run(
+      "install", "a 100% night.toml", "--units", (folder / "new/units").string, "--on-failure",
+      "page@%n.service", "--set", "channel=nightly")
+    #expect(told.output.split(separator: "\n").count == 2, "\(told)")
+    #expect(
+      try String(
+        contentsOfFile: "\(folder / "new/units/build-snapshot-tiny.service")", encoding: .utf8
+      ).contains("\nOnFailure=page@%n.service\n"))
+    let unwritable = try Program(folder: folder.path).run(
+      "install", "a 100% night.toml", "--units", (folder / "key").string, "--set", "channel=nightly"
+    )
+    #expect(unwritable.status == 1)
+    #expect(unwritable.errors.hasPrefix("build-snapshot: cannot write '"), "\(unwritable.errors)")
     try text.replacing("Type=oneshot", with: "Type=onesot\nExecStart=/nowhere/at/all")
       .write(toFile: service, atomically: true, encoding: .utf8)
     let spoilt = try verify()
     #expect(spoilt.status != 0 || !spoilt.errors.isEmpty)
+  }
+
+  @Test(
+    "signs with the key that systemd hands it",
+    .enabled(if: canBuild, "needs root and gpg, dpkg-deb, unshare, e2fsck"))
+  func credential() throws {
+    let world = try World()
+    try world.folder.write("credentials/.keep", "")
+    _ = try world.program.run("keygen", "credentials/build-snapshot-key").succeeded()
+    var program = world.program
+    program.environment = ["CREDENTIALS_DIRECTORY": (world.folder / "credentials").string]
+    let result = try program.run(world.arguments())
+    #expect(result.status == 0, "\(result.errors)")
+    let disk = FilePath(String(result.output.dropLast()))
+    let signature = disk.removingLastComponent().appending("manifest.json.minisig").string
+    #expect(FileManager.default.fileExists(atPath: signature))
   }
 
   @Test(

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Content
 internal import FoundationEssentials
 internal import Model
 internal import Pipeline
@@ -57,12 +58,27 @@ struct InstallCommand: AsyncParsableCommand {
       var written: [String] = []
       for (file, text) in nightlyUnits(for: name, settings).sorted(by: { $0.key < $1.key }) {
         let path = folder.appending(file)
-        try Data(text.utf8).write(to: URL(filePath: path.string), options: .atomic)
+        try replaceFile(path, text)
         written.append(path.string)
       }
       StandardOutput.write(common.json ? json(written) : written.map { $0 + "\n" }.joined())
     }
   }
+}
+
+/// Writes a file so that readers see the old one or the new one, and its folder where there is none.
+func replaceFile(_ file: FilePath, _ text: String) throws {
+  do {
+    try makeFolder(file.removingLastComponent())
+    try writeAtomically(Array(text.utf8), to: file)
+  } catch let reason as Errno { throw UnwritableFile(file: file, reason: reason) }
+}
+
+/// A file that the user named and that cannot be written.
+private struct UnwritableFile: Error, CustomStringConvertible {
+  var file: FilePath
+  var reason: Errno
+  var description: String { "cannot write '\(file)': \(reason)" }
 }
 
 /// This program's file.

@@ -82,7 +82,7 @@ struct RunRecords {
 
   /// Writes the last runs of every image for Prometheus' node exporter.
   func writeMetrics(to file: FilePath) throws {
-    try replace(file, metrics(all()))
+    try replaceFile(file, metrics(all()))
   }
 
   private func all() -> [RunRecord] {
@@ -118,10 +118,6 @@ struct RunRecords {
     throw Errno(rawValue: errno)
   }
 
-  /// Readers see the old file or the new one.
-  private func replace(_ file: FilePath, _ text: String) throws {
-    try Data(text.utf8).write(to: URL(filePath: file.string), options: .atomic)
-  }
 }
 
 /// The last runs in Prometheus' format. An alert: `time() - golden_build_last_success_timestamp_seconds

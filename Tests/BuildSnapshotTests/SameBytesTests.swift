@@ -37,6 +37,57 @@ struct SameBytesTests {
     try expectSame(disk, FilePath(String(result.output.dropLast())))
   }
 
+  @Test(
+    "are the same bytes where the kernel tells another name and release",
+    .enabled(if: hasTool("strace"), "needs strace"))
+  func otherKernel() throws {
+    let first = try World()
+    let disk = try first.build()
+    let second = try first.twin()
+    let fields = ["Linux", "elsewhere", "6.1.0-49-other", "#1 SMP"]
+    let told = fields.map { field in
+      let bytes = Array(field.utf8)
+      return (bytes + [UInt8](repeating: 0, count: 65 - bytes.count))
+        .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }.joined()
+    let strace = [
+      "--quiet=all", "--follow-forks", "--seccomp-bpf", "--output=/dev/null", "--trace=uname",
+      "--inject=uname:poke_exit=@arg1=\(told)",
+    ]
+    #expect(try runTool("strace", strace + ["uname", "-r"]).output == "6.1.0-49-other\n")
+    let result = try runTool(
+      "strace", strace + [Program.path] + second.arguments(),
+      folder: second.folder.path.string)
+    try #require(result.status == 0, "\(result.errors)")
+    try expectSame(disk, FilePath(String(result.output.dropLast())))
+  }
+
+  @Test(
+    "are the same bytes where downloads come in another order, and where some are there already")
+  func otherOrder() throws {
+    let first = try World()
+    let disk = try first.build()
+    let debs = first.server.requests.map(\.path).filter { $0.hasSuffix(".deb") }
+    let early = try #require(debs.first)
+    let second = try first.twin()
+    first.server.fail(early, .slow(piece: 64))
+    defer { first.server.heal(early) }
+    try expectSame(disk, try second.build())
+    // Of these every second was fetched by somebody before.
+    let third = try first.twin()
+    let blobs = try second.names(in: "blobs/sha256").flatMap { parent in
+      try second.names(in: "blobs/sha256/\(parent)").map { "blobs/sha256/\(parent)/\($0)" }
+    }
+    for (index, blob) in blobs.enumerated() where index.isMultiple(of: 2) {
+      let place = third.store.pushing(FilePath(blob))
+      try FileManager.default.createDirectory(
+        atPath: place.removingLastComponent().string, withIntermediateDirectories: true)
+      try FileManager.default.copyItem(
+        atPath: second.store.pushing(FilePath(blob)).string, toPath: place.string)
+    }
+    try expectSame(disk, try third.build("--jobs", "1"))
+  }
+
   @Test("are the same bytes for root and for a plain user")
   func plainUser() throws {
     let first = try World()

@@ -37,8 +37,10 @@ struct StageTests {
   func anyEdits(seed: UInt64) throws {
     let world = try World()
     var edits = Edits(in: world, seed: seed)
+    edits.packages = ["conf"]
     for number in 1...Edits.count {
       let story = try edits.edit()
+      print("seed \(seed), edit \(number) of \(Edits.count): \(story)")
       let warm = try world.run("build", "--no-publish", "--output", "warm.ext4")
       try #require(warm.status == 0, "seed \(seed), edit \(number), \(story): \(warm.errors)")
       let cold = try world.run("build", "--no-publish", "--output", "cold.ext4", "--no-cache")
@@ -120,10 +122,15 @@ struct StageTests {
 /// A recipe that changes in steps, by a seeded choice.
 private struct Edits {
   static let seeds: [UInt64] = isLong ? [1, 2, 3] : [1]
-  static let count = isLong ? 6 : 2
+  /// In the long form each kind of edit comes with each seed.
+  static let count = isLong ? Kind.allCases.count : 2
+
+  enum Kind: CaseIterable { case addPackage, removePackage, earlyPackage, tool, agent, file, unit }
 
   private let world: World
   private var random: SplitMix64
+  /// The kinds that are still to come before any comes again.
+  private var deck: [Kind] = []
   var packages: [String] = []
   var early: [String] = ["hello"]
   var tool = 1
@@ -179,28 +186,34 @@ private struct Edits {
 
   /// Changes something, and says what.
   mutating func edit() throws -> String {
+    if deck.isEmpty { deck = Kind.allCases.shuffled(using: &random) }
     let names = ["listener", "word", "conf"]
-    let name = names[Int(random.next() % 3)]
     let story: String
-    switch random.next() % 7 {
-    case 0, 1:
-      packages = packages.contains(name) ? packages.filter { $0 != name } : packages + [name]
-      story = "packages \(packages)"
-    case 2:
+    switch deck.removeLast() {
+    case .addPackage:
+      let others = names.filter { !packages.contains($0) }
+      if let name = others.randomElement(using: &random) { packages.append(name) }
+      story = "a package added, now \(packages)"
+    case .removePackage:
+      let name = packages.randomElement(using: &random)
+      packages.removeAll { $0 == name }
+      story = "a package removed, now \(packages)"
+    case .earlyPackage:
+      let name = names[Int(random.next() % 3)]
       early = early.contains(name) ? early.filter { $0 != name } : early + [name]
-      story = "early packages \(early)"
-    case 3:
+      story = "packages of the layer below, now \(early)"
+    case .tool:
       tool += 1
       story = "tool \(tool)"
-    case 4:
+    case .agent:
       agent += 1
       story = "agent \(agent)"
-    case 5:
+    case .file:
       greeting += 1
-      story = "greeting \(greeting)"
-    default:
+      story = "file \(greeting)"
+    case .unit:
       hasUnit.toggle()
-      story = hasUnit ? "a unit" : "no unit"
+      story = hasUnit ? "a unit added" : "a unit removed"
     }
     try write()
     return story

@@ -7,9 +7,14 @@ struct PlainRenderer: Renderer, Sendable {
 
   mutating func text(for event: BuildEvent, at time: Duration) -> String {
     switch event {
+    case .began(.compile, _, _):
+      // Named when it is known which program it is.
+      began[.compile] = time
+      return ""
+    case .advanced(.compile, _, let program): return "compile \(program)\n"
     case .began(let phase, let total, let unit):
       began[phase] = time
-      let amount = total.map { " " + amountText($0, unit) } ?? ""
+      let amount = total.map { " " + amountText($0, unit) + items(of: phase, $0) } ?? ""
       return "\(phase.rawValue)\(amount)\n"
     case .ended(let phase):
       guard let start = began.removeValue(forKey: phase) else { return "" }
@@ -25,6 +30,15 @@ struct PlainRenderer: Renderer, Sendable {
   }
 
   mutating func closing(at time: Duration) -> String { "" }
+
+  /// What a phase counts, where it is not bytes.
+  private func items(of phase: BuildEvent.Phase, _ count: Int) -> String {
+    switch phase {
+    case .configure: count == 1 ? " package" : " packages"
+    case .customise: count == 1 ? " step" : " steps"
+    default: ""
+    }
+  }
 }
 
 func amountText(_ amount: Int, _ unit: BuildEvent.Unit) -> String {

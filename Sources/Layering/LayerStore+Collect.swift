@@ -9,36 +9,35 @@ extension LayerStore {
   /// A layer, for whoever makes room.
   public struct Entry: Sendable {
     public var path: FilePath
-    /// The stage that made it.
-    public var stage: String
     /// Bytes on the disk.
     public var size: Int
     /// When it was last used, in nanoseconds since 1970.
     public var used: Int
   }
 
-  /// All layers, in use or not; what has no record is left out.
-  public func entries() -> [Entry] {
-    // A store without layers has none to remove.
-    ((try? names(in: folder)) ?? []).compactMap { name in
+  /// All layers, in use or not.
+  ///
+  /// - Parameter sweeps: also removes what has a layer's name and no record, and what earlier removals,
+  ///   broken off, have left.
+  public func entries(sweeps: Bool) throws -> [Entry] {
+    var entries: [Entry] = []
+    for name in (try? names(in: folder)) ?? [] {  // a store without layers has none to remove
+      guard LayerKey(name) != nil else { continue }
       let path = folder.appending(name)
       var facts = stat()
-      guard LayerKey(name) != nil, let record = record(of: path),
-        stat(recordFile(in: path).string, &facts) == 0
-      else { return nil }
-      return Entry(
-        path: path, stage: record.name, size: record.size,
-        used: facts.st_mtim.tv_sec * 1_000_000_000 + facts.st_mtim.tv_nsec)
+      guard let record = record(of: path), stat(recordFile(in: path).string, &facts) == 0 else {
+        if sweeps { try remove(path) }
+        continue
+      }
+      entries.append(
+        Entry(
+          path: path, size: record.size,
+          used: facts.st_mtim.tv_sec * 1_000_000_000 + facts.st_mtim.tv_nsec))
     }
-  }
-
-  /// Removes what has a layer's name and no record, and what earlier removals, broken off, have left.
-  public func sweep() throws {
-    for name in (try? names(in: folder)) ?? [] {  // see `entries`
-      let path = folder.appending(name)
-      if LayerKey(name) != nil, record(of: path) == nil { try remove(path) }
+    if sweeps {
+      for name in (try? names(in: trash)) ?? [] { try removeTree(trash.appending(name)) }
     }
-    for name in (try? names(in: trash)) ?? [] { try removeTree(trash.appending(name)) }
+    return entries
   }
 
   /// Whether nobody uses a layer.

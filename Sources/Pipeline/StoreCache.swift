@@ -66,7 +66,9 @@ public struct StoreCache: Sendable {
     let use = try StoreUse.alone(try lockFile())
     defer { use?.release() }
     if !isDryRun { try sweep(isAlone: use != nil) }
-    let items = try self.items().sorted { ($0.used, $0.path.string) < ($1.used, $1.path.string) }
+    let items = try self.items(sweeps: !isDryRun).sorted {
+      ($0.used, $0.path.string) < ($1.used, $1.path.string)
+    }
     var parts: [Kind: Part] = [:]
     var total = items.reduce(0) { $0 + $1.size }
     for item in items {
@@ -104,16 +106,17 @@ extension StoreCache {
     var used: Int
   }
 
-  private func items() throws -> [Item] {
+  private func items(sweeps: Bool) throws -> [Item] {
     try Kind.allCases.flatMap { kind in
       if kind == .layers {
-        return layers.entries().map {
+        return try layers.entries(sweeps: sweeps).map {
           Item(kind: .layers, path: $0.path, size: $0.size, used: $0.used)
         }
       }
-      return try entries(of: kind).map { path in
+      return try entries(of: kind).compactMap { path in
         var facts = stat()
-        guard lstat(path.string, &facts) == 0 else { throw Errno(rawValue: errno) }
+        // A part that a build has just finished bears another name now.
+        guard lstat(path.string, &facts) == 0 else { return nil }
         return Item(
           kind: kind, path: path, size: try diskUse(of: path, facts),
           used: facts.st_mtim.tv_sec * 1_000_000_000 + facts.st_mtim.tv_nsec)
@@ -151,7 +154,6 @@ extension StoreCache {
 
   /// Removes what broken-off builds and removals have left.
   private func sweep(isAlone: Bool) throws {
-    try layers.sweep()
     try BlobStore(store: store).sweep()
     guard isAlone else { return }
     for kind in [Kind.debs, .tarballs] {
@@ -169,7 +171,7 @@ private func diskUse(of path: FilePath, _ facts: stat) throws -> Int {
   for name in try names(in: path) {
     let child = path.appending(name)
     var facts = stat()
-    guard lstat(child.string, &facts) == 0 else { throw Errno(rawValue: errno) }
+    guard lstat(child.string, &facts) == 0 else { continue }  // see `items`
     size += try diskUse(of: child, facts)
   }
   return size

@@ -17,7 +17,7 @@ let package = Package(
     .executable(name: "vm-browser-agent", targets: ["VMBrowserAgent"]),
     .executable(name: "vm-api-server", targets: ["VMAPIServer"]),
     // For `Benchmarks/`, a package of its own; nobody else should depend on it.
-    .library(name: "Engines", targets: ["Model", "Content", "Imaging"]),
+    .library(name: "Engines", targets: ["Model", "Content", "Imaging", "Verifying"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

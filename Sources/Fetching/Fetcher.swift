@@ -18,8 +18,6 @@ public struct Fetcher: Transport {
     public var jobsPerHost = 4
     /// Nothing is fetched: what the store lacks is an error.
     public var isOffline = false
-    /// Blobs that the store has are read again before they are trusted; damaged ones are replaced.
-    public var isRechecking = true
     public var proxies = Proxies()
     /// A file of certificates to trust instead of the system's.
     public var certificates: String?
@@ -72,12 +70,18 @@ public struct Fetcher: Transport {
     }
   }
 
-  /// Brings blobs into the store; see `Transport`. Those that are there stay, the others come largest
-  /// first. What came of a blob whose transfer is broken off is kept for the next time.
-  ///
-  /// - Throws: `FetchFailure`, `BlobFailure`, `CancellationError`; blobs that are complete by then stay.
   public func fetch(_ downloads: [Download]) async throws {
-    let missing = try await missing(of: downloads)
+    try await fetch(downloads, unread: [])
+  }
+
+  /// Brings blobs into the store; see `Transport`. Those that are there are read again, and replaced if they
+  /// are damaged; the others come largest first. What came of a blob whose transfer is broken off is kept for
+  /// the next time.
+  ///
+  /// - Parameter unread: blobs that nobody is going to use: that they are there is enough.
+  /// - Throws: `FetchFailure`, `BlobFailure`, `CancellationError`; blobs that are complete by then stay.
+  public func fetch(_ downloads: [Download], unread: Set<ContentHash>) async throws {
+    let missing = try await missing(of: downloads, unread: unread)
     guard !missing.isEmpty else { return }
     guard !settings.isOffline else { throw FetchFailure.offline(missing.map(\.name)) }
     let total = missing.reduce(0) { $0 + $1.size }
@@ -94,14 +98,16 @@ public struct Fetcher: Transport {
   }
 
   /// What the store does not have, or no longer has undamaged: largest first, each blob once.
-  private func missing(of downloads: [Download]) async throws -> [Download] {
+  private func missing(
+    of downloads: [Download], unread: Set<ContentHash>
+  ) async throws -> [Download] {
     var seen = Set<ContentHash>()
     let unique = downloads.filter { seen.insert($0.hash).inserted }
     var isPresent = Array(repeating: false, count: unique.count)
     try await withThrowingTaskGroup(of: (Int, Bool).self) { group in
       for (index, download) in unique.enumerated() {
         if index >= 4, let (done, present) = try await group.next() { isPresent[done] = present }
-        group.addTask { (index, try has(download)) }
+        group.addTask { (index, try has(download, reads: !unread.contains(download.hash))) }
       }
       for try await (done, present) in group { isPresent[done] = present }
     }
@@ -109,11 +115,11 @@ public struct Fetcher: Transport {
       .sorted { ($1.size, $0.name, $0.hash) < ($0.size, $1.name, $1.hash) }
   }
 
-  private func has(_ download: Download) throws -> Bool {
+  private func has(_ download: Download, reads: Bool) throws -> Bool {
     try Task.checkCancellation()
     guard let size = store.size(of: download.hash) else { return false }
     do {
-      if settings.isRechecking {
+      if reads {
         try store.check(download.hash)
       } else if size != download.size {
         try store.remove(download.hash)

@@ -8,7 +8,7 @@ internal import SystemPackage
 /// Reads the content of a tree's files; keeps the last file open for its next part.
 struct ContentReader: ~Copyable {
   private let tree: Tree
-  private var open: (node: Int, descriptor: CInt)?
+  private var open: (node: Int, descriptor: CInt, status: stat)?
 
   init(_ tree: Tree) { self.tree = tree }
 
@@ -35,6 +35,13 @@ struct ContentReader: ~Copyable {
     }
   }
 
+  /// What a file's content may be known by; nil for content that no file of its own holds.
+  mutating func key(node: Int, file: Tree.File) throws(ImagingFailure) -> KnownContents.Key? {
+    guard case .path(let path, let folder) = file.origin else { return nil }
+    _ = try openFile(node: node, path: path, in: folder, size: file.size)
+    return open.map { KnownContents.key(of: path, $0.status) }
+  }
+
   private mutating func openFile(
     node: Int, path: [UInt8], in folder: OpenFile, size: Int64
   ) throws(ImagingFailure) -> CInt {
@@ -46,9 +53,10 @@ struct ContentReader: ~Copyable {
     guard descriptor >= 0 else {
       throw .cannotRead(path: name(path, in: folder), operation: "open", reason: lastError())
     }
-    open = (node, descriptor)
     var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+    let isExamined = fstat(descriptor, &status) == 0
+    open = (node, descriptor, status)
+    guard isExamined, status.st_mode & S_IFMT == S_IFREG,
       Int64(status.st_size) == size
     else { throw .changed(path: name(path, in: folder)) }
     return descriptor

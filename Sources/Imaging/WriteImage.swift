@@ -28,17 +28,18 @@ public func writeImage(
 /// Writes an ext4 image like the function without `meanwhile`, which it calls when the image is complete
 /// and on the disk, while the hash of the whole file is still being computed.
 ///
+/// - Returns: with what `meanwhile` returns.
 /// - Throws: what `meanwhile` throws, too.
-public func writeImage(
+public func writeImage<Value>(
   of tree: consuming Tree, to path: FilePath, options: ImageOptions, base: FilePath? = nil,
-  events: @escaping EventSink = { _ in }, meanwhile: () async throws -> Void
-) async throws -> ImageFacts {
+  events: @escaping EventSink = { _ in }, meanwhile: () async throws -> Value
+) async throws -> (ImageFacts, Value) {
   let draft = try ImageDraft(tree, options)
   let stop = StopSign()
   return try await withTaskCancellationHandler {
     let file = try NewImage(draft, to: path, base: base, events) { stop.isSet }
-    try await meanwhile()
-    return try file.finish()
+    let value = try await meanwhile()
+    return (try file.finish(), value)
   } onCancel: {
     stop.set()
   }

@@ -63,7 +63,8 @@ public func build(
     opened = sources
   }
   try await sources.fetcher.fetch(
-    try await sources.resolver.downloads(of: inputs.lock, for: recipe))
+    try await sources.resolver.downloads(of: inputs.lock, for: recipe),
+    unread: request.usesCache ? inputs.filesOfLayers(in: request.store) : [])
   try Task.checkCancellation()
 
   let maker = Maker(

@@ -20,19 +20,24 @@ struct ImageJudge: Sendable {
   /// - Parameters:
   ///   - root: the folder that the image was made of; nil when there is none.
   ///   - meant: the tree that the image was made of.
+  ///   - known: what an earlier build found out of the contents of its tree.
   func results(
-    root: FilePath? = nil, meant: Tree? = nil, epoch: Int? = nil,
+    root: FilePath? = nil, meant: Tree? = nil, known: KnownContents? = nil, epoch: Int? = nil,
     agentHashes: [String: ContentHash] = [:], builder: BuildMachine = BuildMachine(),
     onResult: (CheckResult) -> Void = { _ in }
   ) throws -> Judgement {
     var read: (image: ImageContents, survey: Survey)?
     var files: FileList?
+    var nowKnown: KnownContents?
+    let rule = surveyRule(builder)
     let reading = try CheckResult.timed("read", .image) {
       let image = try readImage(at: disk)
-      let collector = HitCollector(surveyPatterns(builder))
+      let collector = HitCollector(builder)
       let found = try survey(
-        image, against: meant, jobs: jobs, overlap: HitCollector.overlap,
-        scan: { collector.scan($0, $1) })
+        image, against: meant,
+        known: known.flatMap { $0.rule == rule ? $0 : nil } ?? KnownContents(rule: rule),
+        jobs: jobs, overlap: HitCollector.overlap, scan: { collector.scan($0, $1) })
+      nowKnown = found.known
       read = (
         image,
         Survey(hits: collector.all, differing: found.differing, isCompared: meant != nil)
@@ -59,7 +64,7 @@ struct ImageJudge: Sendable {
     return Judgement(
       results: [reading]
         + (try run(imageChecks, on: subject, skipping: skipping, onResult: onResult)),
-      files: files)
+      files: files, known: nowKnown)
   }
 }
 
@@ -78,6 +83,8 @@ struct Judgement {
   var results: [CheckResult]
   /// What is in it; nil when it could not be read.
   var files: FileList?
+  /// What is known of its contents from now on.
+  var known: KnownContents?
 }
 
 /// The contents of an image that was read.

@@ -13,6 +13,7 @@ struct CheckedDisk {
   var image: MadeImage
   var facts: ImageFacts
   var verdict: Verdict
+  var holdings: Holdings
   /// The compressed image, where the recipe wants one.
   var download: Manifest.Download?
 }
@@ -30,9 +31,7 @@ extension Maker {
     // Sharing is a saving: an older image that cannot be read is no reason to make none.
     let base = base.flatMap { access($0.string, R_OK) == 0 ? $0 : nil }
     let tree = try scanTree(of: root)
-    var verdict = Verdict()
-    var download: Manifest.Download?
-    let facts = try await writeImage(
+    let (facts, (verdict, holdings, download)) = try await writeImage(
       of: tree, to: staging.disk,
       options: ImageOptions(
         size: Int64(recipe.image.size), label: recipe.image.label, identity: recipe.image.name,
@@ -40,8 +39,9 @@ extension Maker {
       base: base, events: events
     ) {
       async let compressed = compress(staging)
-      verdict = try await check(staging.disk, of: tree, root: root)
-      download = try await compressed
+      async let held = Holdings(of: root, inputs)
+      let verdict = try await check(staging.disk, of: tree, root: root)
+      return (verdict, try await held, try await compressed)
     }
     try Task.checkCancellation()
     try staging.add(
@@ -49,7 +49,8 @@ extension Maker {
     let image = MadeImage(
       virtualSize: recipe.image.size, allocatedSize: Int(facts.allocatedSize),
       sha256: facts.sha256)
-    return CheckedDisk(image: image, facts: facts, verdict: verdict, download: download)
+    return CheckedDisk(
+      image: image, facts: facts, verdict: verdict, holdings: holdings, download: download)
   }
 
   /// Compresses the image for who downloads it, if the recipe wants that.

@@ -12,9 +12,8 @@ internal import SystemPackage
 extension Maker {
   /// Publishes a finished image, or puts it where the request wants it.
   ///
-  /// - Parameter root: the folder that the image was written from.
   func release(
-    _ staging: Staging, _ disk: CheckedDisk, of root: FilePath, in catalog: Catalog
+    _ staging: Staging, _ disk: CheckedDisk, in catalog: Catalog
   ) throws -> BuildResult {
     let (recipe, image) = (inputs.recipe, disk.image)
     if let output = request.output { try copySparse(staging.disk, to: output) }
@@ -24,11 +23,9 @@ extension Maker {
     }
     events(.began(.publish, total: nil, unit: .items))
     var draft = draftManifest(
-      of: inputs, image: image, facts: disk.facts,
-      system: try operatingSystem(of: root, recipe.base), program: request.program)
+      of: inputs, image: image, facts: disk.facts, system: disk.holdings.system,
+      packages: disk.holdings.packages, program: request.program)
     draft.checks = disk.verdict.checks
-    let origins = try PackageFacts(of: root, inputs)
-    draft.inputs.packages = draft.inputs.packages.map { origins.complete($0, os: draft.os) }
     if draft.clis.isEmpty { draft.clis = declaredPrograms(of: inputs) }
     draft.disk.downloads = disk.download.map { [$0] }
     try addDocuments(to: staging, disk.verdict.files, draft)

@@ -1,4 +1,5 @@
 internal import Assembling
+internal import Imaging
 internal import Isolation
 internal import Layering
 internal import Model
@@ -30,11 +31,12 @@ extension Maker {
 
   /// Notes what the stages were made of, and waits for their layers. The image is safe by now, so what
   /// goes wrong here is told and no more.
-  func keep(_ stack: RootStack) {
+  func keep(_ stack: RootStack, _ known: KnownContents?) {
     do {
       try StageHistory(inputs.stages().map(\.stage))
         .write(of: inputs.recipe.image.name, in: request.store)
       try stack.settleLayers()
+      if stack.keepsLayers, let known { try keep(known) }
     } catch { events(.note("the layers of this build may not serve the next one: \(error)")) }
   }
 

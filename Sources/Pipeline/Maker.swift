@@ -29,8 +29,8 @@ struct Maker: Sendable {
       let staging = try catalog.stage(inputs.recipe.image.name)
       let base = request.publishes ? try catalog.current(inputs.recipe.image.name)?.disk : nil
       let disk = try await writeDisk(of: root, to: staging, base: base)
-      let result = try release(staging, disk, of: root, in: catalog)
-      keep(stack)
+      let result = try release(staging, disk, in: catalog)
+      keep(stack, disk.verdict.known)
       try stack.hide()
       try work.remove()
       return result

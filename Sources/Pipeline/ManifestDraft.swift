@@ -6,7 +6,7 @@ internal import SystemPackage
 /// The manifest of an image, but for what the catalog fills in.
 func draftManifest(
   of inputs: BuildInputs, image: MadeImage, facts: ImageFacts, system: Manifest.OperatingSystem,
-  program: String
+  packages: [Manifest.Package], program: String
 ) -> Manifest {
   let recipe = inputs.recipe
   return Manifest(
@@ -40,7 +40,7 @@ func draftManifest(
           suite: $0.id, date: Timestamp(seconds: $0.date), inReleaseSha256: $0.inRelease,
           signedBy: $0.signedBy)
       },
-      packages: packages(of: inputs.lock, on: recipe.base)),
+      packages: packages),
     reproducibility: Manifest.Reproducibility(sourceDateEpoch: inputs.lock.epoch),
     builder: Manifest.Builder(version: program))
 }
@@ -81,7 +81,8 @@ private func state(of unit: Recipe.Unit) -> Manifest.Unit.State {
   }
 }
 
-private func packages(of lock: Lock, on base: Recipe.Base) -> [Manifest.Package] {
+/// The packages of a lock, of every kind.
+func packages(of lock: Lock) -> [Manifest.Package] {
   lock.packages.map {
     Manifest.Package(
       type: .deb, name: $0.name, version: $0.version, arch: $0.architecture,

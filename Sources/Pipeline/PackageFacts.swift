@@ -4,9 +4,22 @@ internal import Model
 internal import Publishing
 internal import SystemPackage
 
+/// What a finished root holds: its system, and all packages with their origins and licences.
+struct Holdings: Sendable {
+  var system: Manifest.OperatingSystem
+  var packages: [Manifest.Package]
+
+  init(of root: FilePath, _ inputs: BuildInputs) throws {
+    let system = try operatingSystem(of: root, inputs.recipe.base)
+    let facts = try PackageFacts(of: root, inputs)
+    self.system = system
+    packages = Pipeline.packages(of: inputs.lock).map { facts.complete($0, os: system) }
+  }
+}
+
 /// What a finished root tells about its packages and the lock does not: where they come from and under
 /// which licence they are.
-struct PackageFacts {
+private struct PackageFacts {
   private let root: RootFolder
   /// By name and architecture: the source package's name.
   private var sources: [String: String] = [:]

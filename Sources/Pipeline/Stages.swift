@@ -2,6 +2,7 @@ internal import Assembling
 internal import Content
 internal import Layering
 internal import Model
+internal import SystemPackage
 
 /// A stage of a root and the work that it is.
 struct PlannedStage: Sendable {
@@ -30,6 +31,39 @@ extension BuildInputs {
     }
     return packages
       + CustomisePart.all(of: recipe).map { PlannedStage(stage: stage(of: $0), work: .part($0)) }
+  }
+
+  /// The files of the lock that no stage is going to open, since their layers are in a store.
+  func filesOfLayers(in store: FilePath) -> Set<ContentHash> {
+    var forecast = StageForecast(in: store, history: nil)
+    var (unread, needed) = (Set<ContentHash>(), Set(lock.boot.map(\.deb.sha256)))
+    for planned in stages() {
+      let files = files(of: planned.work)
+      if forecast.reason(of: planned.stage) == nil {
+        unread.formUnion(files)
+      } else {
+        needed.formUnion(files)
+      }
+    }
+    return unread.subtracting(needed)
+  }
+
+  private func files(of work: PlannedStage.Work) -> [ContentHash] {
+    switch work {
+    case .packages(let packages): packages.map(\.deb.sha256)
+    case .part(.archive(let archive)):
+      lock.archives.filter { $0.name == archive.name }.map(\.file.sha256)
+    case .part(.wheel(let wheel)): pin(of: wheel).map { [$0.file.sha256] } ?? []
+    case .part(.tool(let tool)):
+      lock.npm.filter { $0.package == tool.package }.flatMap(\.packages).map(\.tarball.sha256)
+    case .part: []
+    }
+  }
+
+  /// What the lock has of a wheel of the recipe.
+  private func pin(of wheel: Recipe.Wheel) -> Lock.Wheel? {
+    let name = wheelName(wheel.package.prefix { $0 != "=" })
+    return lock.wheels.first { wheelName($0.name) == name }
   }
 
   /// What every stage depends on: grows when the program makes other layers of the same inputs.
@@ -66,10 +100,9 @@ extension BuildInputs {
       return Stage(
         name: input.name, inputs: [input] + common, ground: .touched(with: [archive.into]))
     case .wheel(let wheel):
-      let name = String(wheel.package.prefix { $0 != "=" })
-      let pin = lock.wheels.first { wheelName($0.name) == wheelName(name) }
+      let pin = pin(of: wheel)
       let input = StageInput(
-        "wheel \(name)", pin?.version,
+        "wheel \(wheel.package.prefix { $0 != "=" })", pin?.version,
         identity: text(pin?.file.sha256.hex ?? "", sorted(wheel.files), sorted(wheel.links)))
       return Stage(
         name: input.name, inputs: [input] + common,
@@ -186,6 +219,6 @@ private func fileName(_ path: String) -> String {
 }
 
 /// A Python package's name as indices compare it.
-private func wheelName(_ name: String) -> String {
+private func wheelName(_ name: some StringProtocol) -> String {
   name.lowercased().filter { !$0.isWhitespace }.split { "-_.".contains($0) }.joined(separator: "-")
 }

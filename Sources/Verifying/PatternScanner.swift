@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// Finds many short texts in a stream of bytes at once, skipping most of it.
 ///
 /// Wu and Manber's search with blocks of two bytes: a table says for each pair of bytes how far ahead
@@ -75,40 +73,5 @@ public struct PatternScanner: Sendable {
     guard start + pattern.count <= bytes.count else { return false }
     for (place, byte) in pattern.enumerated() where bytes[start + place] != byte { return false }
     return true
-  }
-}
-
-/// Collects what a scanner finds in the files of an image, from several threads.
-public final class HitCollector: Sendable {
-  /// How much of a file's text around a match is kept.
-  static let before = 16
-  static let after = 240
-  /// Parts of a file that are scanned apart overlap by so much, so that nothing at an edge is missed.
-  public static let overlap = before + after
-
-  private let scanner: PatternScanner
-  private let hits = Mutex<[Survey.Hit]>([])
-  /// A file of nothing but matches is judged by the first of them.
-  private static let mostHits = 10_000
-
-  public init(_ patterns: [[UInt8]]) { scanner = PatternScanner(patterns) }
-
-  public func scan(_ node: Int, _ bytes: UnsafeRawBufferPointer) {
-    scanner.scan(bytes) { pattern, at in
-      let start = max(0, at - Self.before)
-      let hit = Survey.Hit(
-        node: node, pattern: pattern, lead: at - start,
-        context: Array(bytes[start..<min(at + Self.after, bytes.count)]))
-      hits.withLock { if $0.count < Self.mostHits { $0.append(hit) } }
-    }
-  }
-
-  /// Everything that was found, sorted.
-  public var all: [Survey.Hit] {
-    hits.withLock { $0 }.sorted {
-      ($0.node, $0.pattern) < ($1.node, $1.pattern)
-        || ($0.node, $0.pattern) == ($1.node, $1.pattern)
-          && $0.context.lexicographicallyPrecedes($1.context)
-    }
   }
 }

@@ -1,3 +1,6 @@
+internal import Content
+public import Model
+
 /// A form of secret that shows in the content of files: how it begins, and what has to follow.
 struct SecretForm: Sendable {
   var name: String
@@ -58,8 +61,17 @@ func isLetterOrDigit(_ byte: UInt8) -> Bool {
 }
 
 /// What the survey of an image looks for: the forms of secrets, then the build machine's names.
-public func surveyPatterns(_ machine: BuildMachine) -> [[UInt8]] {
+func surveyPatterns(_ machine: BuildMachine) -> [[UInt8]] {
   SecretForm.all.map { Array($0.prefix.utf8) } + traces(of: machine).map { Array($0.utf8) }
+}
+
+/// Stands for what a survey looks for; what one found under another rule says nothing.
+///
+/// The folders of a build are not part of it: they bear new names each time, which nothing older than the
+/// build can hold.
+public func surveyRule(_ machine: BuildMachine) -> ContentHash {
+  let patterns = surveyPatterns(BuildMachine(hostName: machine.hostName))
+  return ContentHash(of: patterns.map { "\($0)" }.joined(separator: "\n"))
 }
 
 /// Names of the build machine that are long enough to mean it and nothing else.

@@ -68,10 +68,10 @@ struct DoctoredImage {
     recipe: Recipe? = nil, builder: BuildMachine = BuildMachine(), meant: Tree? = nil
   ) throws -> Subject {
     let image = try readImage(at: disk)
-    let collector = HitCollector(surveyPatterns(builder))
+    let collector = HitCollector(builder)
     let found = try survey(
-      image, against: meant ?? tree, jobs: 2, overlap: HitCollector.overlap,
-      scan: { collector.scan($0, $1) })
+      image, against: meant ?? tree, known: KnownContents(rule: surveyRule(builder)), jobs: 2,
+      overlap: HitCollector.overlap, scan: { collector.scan($0, $1) })
     var subject = Subject(
       disk: disk, files: FileTable(image.tree), content: Content(image: image),
       survey: Survey(hits: collector.all, differing: found.differing, isCompared: true),

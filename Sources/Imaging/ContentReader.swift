@@ -8,7 +8,7 @@ internal import SystemPackage
 /// Reads the content of a tree's files; keeps the last file open for its next part.
 struct ContentReader: ~Copyable {
   private let tree: Tree
-  private var open: (node: Int, descriptor: CInt, status: stat)?
+  private var open: (node: Int, descriptor: CInt)?
 
   init(_ tree: Tree) { self.tree = tree }
 
@@ -35,11 +35,16 @@ struct ContentReader: ~Copyable {
     }
   }
 
-  /// What a file's content may be known by; nil for content that no file of its own holds.
-  mutating func key(node: Int, file: Tree.File) throws(ImagingFailure) -> KnownContents.Key? {
+  /// What a file's content is known by; nil where no file of its own holds it, or another one now.
+  func key(of file: Tree.File) -> KnownContents.Key? {
     guard case .path(let path, let folder) = file.origin else { return nil }
-    _ = try openFile(node: node, path: path, in: folder, size: file.size)
-    return open.map { KnownContents.key(of: path, $0.status) }
+    var status = stat()
+    let isThere = withCString(path) {
+      fstatat(folder.descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) == 0
+    }
+    guard isThere, status.st_mode & S_IFMT == S_IFREG, Int64(status.st_size) == file.size
+    else { return nil }
+    return KnownContents.key(of: path, status)
   }
 
   private mutating func openFile(
@@ -53,10 +58,9 @@ struct ContentReader: ~Copyable {
     guard descriptor >= 0 else {
       throw .cannotRead(path: name(path, in: folder), operation: "open", reason: lastError())
     }
+    open = (node, descriptor)
     var status = stat()
-    let isExamined = fstat(descriptor, &status) == 0
-    open = (node, descriptor, status)
-    guard isExamined, status.st_mode & S_IFMT == S_IFREG,
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
       Int64(status.st_size) == size
     else { throw .changed(path: name(path, in: folder)) }
     return descriptor

@@ -7,14 +7,16 @@ internal import SystemPackage
 
 /// The file that an image is written to: empty, or the clone of another image.
 ///
-/// Of a clone nothing is trusted: what is to be there is compared with what is there, byte by byte, and
-/// what nothing is to be in is cleared. So the bytes in the end do not depend on it.
+/// Of a clone no more is trusted than `KnownChunks` knows: all else that is to be there is compared with what is
+/// there, byte by byte, and what nothing is to be in is cleared. So the bytes in the end do not depend on it.
 struct ImageFile: Sendable {
   let descriptor: CInt
   /// For messages.
   let path: String
   /// Whether it had content at the beginning.
   let isClone: Bool
+  /// Whether it is the clone of an image that is known, and that nobody has touched.
+  let isKnown: Bool
 
   /// Shorter runs of zeros are written: a hole would cost more than it saves.
   private static let shortestHole = 4
@@ -25,13 +27,13 @@ struct ImageFile: Sendable {
   ///
   /// - Parameter base: an image to clone, if the file system can share blocks between files.
   static func create(
-    _ path: FilePath, size: Int64, base: FilePath?
+    _ path: FilePath, size: Int64, base: FilePath?, known: KnownChunks
   ) throws(ImagingFailure) -> ImageFile {
     let descriptor = open(path.string, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else {
       throw .cannotWrite(path: path.string, operation: "create", reason: lastError())
     }
-    var isClone = false
+    var (isClone, isKnown) = (false, false)
     if let base {
       let source = open(base.string, O_RDONLY | O_CLOEXEC)
       guard source >= 0 else {
@@ -40,6 +42,7 @@ struct ImageFile: Sendable {
         throw .cannotRead(path: base.string, operation: "open", reason: lastError())
       }
       isClone = clinux_clone(descriptor, source) == 0
+      isKnown = isClone && known.isImage(source)
       Glibc.close(source)
     }
     guard ftruncate(descriptor, off_t(size)) == 0 else {
@@ -48,7 +51,7 @@ struct ImageFile: Sendable {
       unlink(path.string)
       throw .cannotWrite(path: path.string, operation: "size", reason: reason)
     }
-    return ImageFile(descriptor: descriptor, path: path.string, isClone: isClone)
+    return ImageFile(descriptor: descriptor, path: path.string, isClone: isClone, isKnown: isKnown)
   }
 
   /// After a sync, closing has nothing left to report.

@@ -106,4 +106,6 @@ public struct ImageFacts: Sendable, Equatable {
   public var sha256: ContentHash
   /// Whether the image shares with its base what did not change.
   public var isClone: Bool
+  /// What the next image need not hash, or bring to its place, again.
+  public var known: KnownChunks
 }

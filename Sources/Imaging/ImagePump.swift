@@ -16,11 +16,23 @@ final class ImagePump: Sendable {
     var done = 0
     var chunks: [ChunkTable.Chunk] = []
     var dataBlocks = 0
+    var known = KnownChunks()
     var failure: (any Error)?
+  }
+
+  /// What was written.
+  struct Written {
+    var table: ChunkTable
+    /// Blocks of the disk that are not zero.
+    var dataBlocks: Int
+    /// What of it needs not be hashed again.
+    var known: KnownChunks
   }
 
   private let plan: ImagePlan
   private let file: ImageFile
+  /// What an older image was made of.
+  private let known: KnownChunks
   private let state: Mutex<State>
   /// Signalled when more of the disk is ready, or nothing more will come.
   private let progress = DispatchSemaphore(value: 0)
@@ -28,11 +40,12 @@ final class ImagePump: Sendable {
   private let isCancelled: @Sendable () -> Bool
 
   init(
-    _ plan: ImagePlan, to file: ImageFile, events: @escaping EventSink,
+    _ plan: ImagePlan, to file: ImageFile, known: KnownChunks, events: @escaping EventSink,
     isCancelled: @escaping @Sendable () -> Bool
   ) {
     self.plan = plan
     self.file = file
+    self.known = known
     self.events = events
     self.isCancelled = isCancelled
     state = Mutex(State(windows: Windows(plan.pieces, starts: plan.layout.starts)))
@@ -40,9 +53,8 @@ final class ImagePump: Sendable {
 
   /// Writes everything; returns when all threads have ended.
   ///
-  /// - Returns: the chunks, and how many blocks of the disk are not zero.
   /// - Throws: the first failure of any thread, or `CancellationError`.
-  func run(jobs: Int) throws -> (table: ChunkTable, dataBlocks: Int) {
+  func run(jobs: Int) throws -> Written {
     DispatchQueue.concurrentPerform(iterations: max(1, jobs)) { _ in work() }
     do {
       if let failure = state.withLock({ $0.failure }) { throw failure }
@@ -50,7 +62,9 @@ final class ImagePump: Sendable {
       try file.clear(blocks: end..<plan.geometry.blockCount)
       stop(after: nil)
       return try state.withLock {
-        (try ChunkTable($0.chunks.sorted { $0.offset < $1.offset }), $0.dataBlocks)
+        Written(
+          table: try ChunkTable($0.chunks.sorted { $0.offset < $1.offset }),
+          dataBlocks: $0.dataBlocks, known: $0.known)
       }
     } catch {
       stop(after: error)
@@ -96,25 +110,34 @@ final class ImagePump: Sendable {
     do {
       while let window = take() {
         if isCancelled() { throw CancellationError() }
+        try file.clear(blocks: window.gapStart..<window.start)
+        let key = filler.key(of: window)
+        let chunk = key.flatMap { known[$0] }
+        if let key, let chunk, file.isKnown, known.holds(key, at: window.start) {
+          finish(window, chunk, key)
+          continue
+        }
         let bytes = UnsafeMutableRawBufferPointer(
           rebasing: buffer[..<(Int(window.blocks) * blockSize)])
         try filler.fill(bytes, for: window)
-        try file.clear(blocks: window.gapStart..<window.start)
         let zeros = zeroBlocks(of: bytes)
         try file.write(bytes, zeros: zeros, at: window.start, scratch: scratch)
-        let dataBlocks = zeros.count { !$0 }
-        finish(window, dataBlocks: dataBlocks, dataBlocks == 0 ? nil : chunk(bytes, window))
+        finish(window, chunk ?? self.chunk(bytes, dataBlocks: zeros.count { !$0 }), key)
       }
     } catch {
       state.withLock { $0.failure = $0.failure ?? error }
     }
   }
 
-  private func chunk(_ bytes: UnsafeMutableRawBufferPointer, _ window: Window) -> ChunkTable.Chunk {
+  private func chunk(
+    _ bytes: UnsafeMutableRawBufferPointer, dataBlocks: Int
+  ) -> KnownChunks.Chunk {
+    guard dataBlocks > 0 else { return KnownChunks.Chunk(sha256: .zero, dataBlocks: 0) }
     var hasher = Hasher256()
     hasher.update(UnsafeRawBufferPointer(bytes))
-    return ChunkTable.Chunk(
-      offset: Int(window.start) * blockSize, length: bytes.count, sha256: hasher.finish())
+    return KnownChunks.Chunk(
+      sha256: hasher.finish().bytes.withUnsafeBytes { $0.loadUnaligned(as: SIMD4.self) },
+      dataBlocks: UInt32(dataBlocks))
   }
 
   private func take() -> Window? {
@@ -125,12 +148,18 @@ final class ImagePump: Sendable {
     }
   }
 
-  private func finish(_ window: Window, dataBlocks: Int, _ chunk: ChunkTable.Chunk?) {
+  private func finish(_ window: Window, _ chunk: KnownChunks.Chunk, _ key: KnownChunks.Key?) {
     let done = state.withLock { state in
       state.inWork.removeAll { $0 == window.gapStart }
       state.done += Int(window.blocks) * blockSize
-      state.dataBlocks += dataBlocks
-      if let chunk { state.chunks.append(chunk) }
+      state.dataBlocks += Int(chunk.dataBlocks)
+      if chunk.dataBlocks > 0 {
+        state.chunks.append(
+          ChunkTable.Chunk(
+            offset: Int(window.start) * blockSize, length: Int(window.blocks) * blockSize,
+            sha256: chunk.hash))
+      }
+      if let key { state.known.note(key, chunk, at: window.start) }
       return state.done
     }
     progress.signal()

@@ -16,18 +16,19 @@ final class ImageWriter: Sendable {
   /// Whether hashing is all that is left, and shows its progress; whether it shall end early.
   private let hashing = Mutex((isAlone: false, isUnwanted: false))
   private let digest = Mutex<Result<ContentHash, any Error>?>(nil)
-  private let result = Mutex<(table: ChunkTable, dataBlocks: Int)?>(nil)
+  private let result = Mutex<ImagePump.Written?>(nil)
   private let follower = DispatchGroup()
 
   init(
-    _ draft: ImageDraft, _ file: ImageFile, _ events: @escaping EventSink,
+    _ draft: ImageDraft, _ file: ImageFile, known: KnownChunks, _ events: @escaping EventSink,
     _ isCancelled: @escaping @Sendable () -> Bool
   ) {
     self.draft = draft
     self.file = file
     self.events = events
     self.isCancelled = isCancelled
-    pump = ImagePump(draft.plan, to: file, events: events, isCancelled: isCancelled)
+    pump = ImagePump(
+      draft.plan, to: file, known: known, events: events, isCancelled: isCancelled)
   }
 
   /// Writes everything; the image is on the disk when this returns, and still being hashed.
@@ -82,7 +83,7 @@ final class ImageWriter: Sendable {
   }
 
   private func facts(
-    _ written: (table: ChunkTable, dataBlocks: Int), _ sha256: ContentHash
+    _ written: ImagePump.Written, _ sha256: ContentHash
   ) -> ImageFacts {
     let (options, geometry) = (draft.options, draft.plan.geometry)
     return ImageFacts(
@@ -92,7 +93,7 @@ final class ImageWriter: Sendable {
       inodeSize: InodeRecord.size, inodeCount: Int(geometry.inodeCount),
       freeInodes: draft.freeInodes, journalBlocks: draft.journalBlocks,
       features: features(hasJournal: draft.journalBlocks > 0), chunks: written.table,
-      sha256: sha256, isClone: file.isClone)
+      sha256: sha256, isClone: file.isClone, known: written.known)
   }
 }
 

@@ -140,7 +140,7 @@ private final class SurveyPass: Sendable {
   ) throws -> Finding {
     let counterpart = counterpart(of: node)
     let isAsLong = counterpart.map { $0.file.size == file.size } ?? true
-    let key = try counterpart.flatMap { try reader.key(node: $0.node, file: $0.file) }
+    let key = counterpart.flatMap { reader.key(of: $0.file) }
     if let key, isAsLong, let hash = known[key] {
       let isAsMeant = try forEachPart(of: node, file, found, isCancelled) { _, part in
         try isSame(part, as: counterpart, &reader, wanted)

@@ -1,3 +1,4 @@
+internal import Content
 internal import Model
 
 /// Puts into memory what shall be in a window of the disk.
@@ -8,6 +9,19 @@ struct WindowFiller: ~Copyable {
   init(_ plan: ImagePlan) {
     self.plan = plan
     reader = ContentReader(plan.demand.tree)
+  }
+
+  /// What the content of a window is known by; nil unless all of it is that of files that can be known.
+  func key(of window: Window) -> KnownChunks.Key? {
+    var hasher = Hasher256()
+    for slice in window.slices {
+      guard case .data(let node, let from) = plan.pieces[slice.piece].content,
+        case .file(let file) = plan.demand.tree.nodes[Int(node)].kind,
+        let key = reader.key(of: file)
+      else { return nil }
+      withUnsafeBytes(of: (key, from + slice.offset, slice.count)) { hasher.update($0) }
+    }
+    return hasher.finish().bytes.withUnsafeBytes { $0.loadUnaligned(as: KnownChunks.Key.self) }
   }
 
   mutating func fill(

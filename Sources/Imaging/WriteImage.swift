@@ -11,16 +11,18 @@ public import SystemPackage
 ///   - path: the file to make; it must not exist.
 ///   - base: an older image. Where the file system lets files share blocks, the new image shares with it
 ///     what is the same; elsewhere, and for the bytes of the image, it makes no difference.
+///   - known: what that image, or another, was made of; it makes no difference for the bytes either.
 ///   - events: gets `.began`, `.advanced` and `.ended` of the phases `.image` and `.hash`, in bytes.
 ///   - isCancelled: asked often, from several threads; a cancelled task counts as well.
 /// - Throws: `ImagingFailure`, or `CancellationError`. No file stays behind.
 public func writeImage(
   of tree: consuming Tree, to path: FilePath, options: ImageOptions, base: FilePath? = nil,
-  events: @escaping EventSink = { _ in }, isCancelled: @escaping @Sendable () -> Bool = { false }
+  known: KnownChunks = KnownChunks(), events: @escaping EventSink = { _ in },
+  isCancelled: @escaping @Sendable () -> Bool = { false }
 ) throws -> ImageFacts {
   let draft = try ImageDraft(tree, options)
   return try withTaskCancellation(isCancelled) { isCancelled in
-    let file = try NewImage(draft, to: path, base: base, events, isCancelled)
+    let file = try NewImage(draft, to: path, base: base, known: known, events, isCancelled)
     return try file.finish()
   }
 }
@@ -32,12 +34,13 @@ public func writeImage(
 /// - Throws: what `meanwhile` throws, too.
 public func writeImage<Value>(
   of tree: consuming Tree, to path: FilePath, options: ImageOptions, base: FilePath? = nil,
-  events: @escaping EventSink = { _ in }, meanwhile: () async throws -> Value
+  known: KnownChunks = KnownChunks(), events: @escaping EventSink = { _ in },
+  meanwhile: () async throws -> Value
 ) async throws -> (ImageFacts, Value) {
   let draft = try ImageDraft(tree, options)
   let stop = StopSign()
   return try await withTaskCancellationHandler {
-    let file = try NewImage(draft, to: path, base: base, events) { stop.isSet }
+    let file = try NewImage(draft, to: path, base: base, known: known, events) { stop.isSet }
     let value = try await meanwhile()
     return (try file.finish(), value)
   } onCancel: {
@@ -59,12 +62,12 @@ private struct NewImage: ~Copyable {
   private var isFinished = false
 
   init(
-    _ draft: ImageDraft, to path: FilePath, base: FilePath?, _ events: @escaping EventSink,
-    _ isCancelled: @escaping @Sendable () -> Bool
+    _ draft: ImageDraft, to path: FilePath, base: FilePath?, known: KnownChunks,
+    _ events: @escaping EventSink, _ isCancelled: @escaping @Sendable () -> Bool
   ) throws {
-    let file = try ImageFile.create(path, size: draft.options.size, base: base)
+    let file = try ImageFile.create(path, size: draft.options.size, base: base, known: known)
     do {
-      let writer = ImageWriter(draft, file, events, isCancelled)
+      let writer = ImageWriter(draft, file, known: known, events, isCancelled)
       try writer.write()
       (self.file, self.writer) = (file, writer)
     } catch {

@@ -69,6 +69,7 @@ public func build(
 
   let maker = Maker(
     request: request, inputs: inputs, blobs: sources.blobs, version: version, started: started,
+    memory: request.usesCache ? BuildMemory(of: name, in: request.store) : BuildMemory(),
     events: events)
   let result = try await maker.make(in: catalog)
   use.release()

@@ -38,7 +38,7 @@ extension Maker {
     let sink = events
     var report = Report()
     let judgement = try judge.results(
-      root: root, meant: tree, known: knownContents(), epoch: inputs.lock.epoch,
+      root: root, meant: tree, known: memory.contents, epoch: inputs.lock.epoch,
       agentHashes: try agentHashes(of: recipe), builder: builder(root: root)
     ) { result in
       done += 1
@@ -61,22 +61,6 @@ extension Maker {
     }
     guard !report.hasFailed else { throw CheckFailure(report: report, evidence: run.path.string) }
     return Verdict(checks: report.manifestChecks, files: judgement.files, known: judgement.known)
-  }
-
-  /// What earlier builds found out of contents that are still there; nil when that cannot be read.
-  private func knownContents() -> KnownContents? {
-    guard request.usesCache, let bytes = try? contents(of: knownContentsFile) else { return nil }
-    return KnownContents(bytes: bytes)
-  }
-
-  /// Keeps what was found out of the contents of layers, which stay.
-  func keep(_ known: KnownContents) throws {
-    try makeFolder(knownContentsFile.removingLastComponent())
-    try writeAtomically(known.bytes, to: knownContentsFile)
-  }
-
-  private var knownContentsFile: FilePath {
-    request.store.appending("layers/history").appending(inputs.recipe.image.name + ".contents")
   }
 
   /// Boots the image where the recipe asks for it; what stands in the way of that is a failure.

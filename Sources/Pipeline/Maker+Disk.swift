@@ -16,6 +16,17 @@ struct CheckedDisk {
   var holdings: Holdings
   /// The compressed image, where the recipe wants one.
   var download: Manifest.Download?
+
+  /// What the next build need not find out again.
+  ///
+  /// - Parameter path: where the image is now.
+  func memory(at path: FilePath) -> BuildMemory {
+    var memory = BuildMemory()
+    memory.contents = verdict.known
+    memory.chunks = facts.known
+    memory.chunks?.settle(at: path)
+    return memory
+  }
 }
 
 extension Maker {
@@ -36,7 +47,7 @@ extension Maker {
       options: ImageOptions(
         size: Int64(recipe.image.size), label: recipe.image.label, identity: recipe.image.name,
         epoch: UInt32(inputs.lock.epoch), jobs: request.jobs ?? processors),
-      base: base, events: events
+      base: base, known: memory.chunks ?? KnownChunks(), events: events
     ) {
       async let compressed = compress(staging)
       async let held = Holdings(of: root, inputs)

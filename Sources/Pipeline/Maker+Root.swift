@@ -1,5 +1,4 @@
 internal import Assembling
-internal import Imaging
 internal import Isolation
 internal import Layering
 internal import Model
@@ -31,12 +30,12 @@ extension Maker {
 
   /// Notes what the stages were made of, and waits for their layers. The image is safe by now, so what
   /// goes wrong here is told and no more.
-  func keep(_ stack: RootStack, _ known: KnownContents?) {
+  func keep(_ stack: RootStack, _ memory: BuildMemory) {
     do {
       try StageHistory(inputs.stages().map(\.stage))
         .write(of: inputs.recipe.image.name, in: request.store)
       try stack.settleLayers()
-      if stack.keepsLayers, let known { try keep(known) }
+      if request.usesCache { try memory.write(of: inputs.recipe.image.name, in: request.store) }
     } catch { events(.note("the layers of this build may not serve the next one: \(error)")) }
   }
 

@@ -13,6 +13,7 @@ struct Maker: Sendable {
   let version: Version?
   /// When the build began.
   let started: Timestamp
+  let memory: BuildMemory
   let events: EventSink
 
   /// Makes the image and publishes it, or puts it where the request wants it.
@@ -30,7 +31,7 @@ struct Maker: Sendable {
       let base = request.publishes ? try catalog.current(inputs.recipe.image.name)?.disk : nil
       let disk = try await writeDisk(of: root, to: staging, base: base)
       let result = try release(staging, disk, in: catalog)
-      keep(stack, disk.verdict.known)
+      keep(stack, disk.memory(at: result.path))
       try stack.hide()
       try work.remove()
       return result

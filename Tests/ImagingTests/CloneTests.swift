@@ -61,14 +61,81 @@ struct CloneTests {
         old = new
         // The next is made from a damaged one.
         if index == 1 {
-          let file = try FileDescriptor.open(old, .readWrite)
-          try file.closeAfter {
-            for offset in stride(from: Int64(0), to: 64 << 20, by: 999_999) {
-              _ = try file.writeAll(toAbsoluteOffset: offset, [0x5A])
-            }
-          }
+          try damage(old)
         }
       }
+    }
+  }
+
+  @Test("is that of its files alone, whatever is known of the chunks of the old one")
+  func known() throws {
+    try withSharing { folder in
+      let clones = try expectSameBytes(in: folder, seed: 5)
+      // The first has nothing to be a clone of.
+      #expect(clones == 7)
+    }
+  }
+}
+
+@Suite("Chunks that are known from an older image")
+struct KnownChunksTests {
+  @Test("give the bytes of one made without them")
+  func edits() throws {
+    let folder = try TemporaryFolder()
+    _ = try expectSameBytes(in: folder.path, seed: 6)
+  }
+
+  @Test("are not taken from bytes that were changed")
+  func damaged() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("tree/a", [1, 2, 3])
+    let facts = try writeImage(
+      of: try scanTree(of: folder / "tree"), to: folder / "disk",
+      options: smallOptions(mebibytes: 16))
+    let bytes = facts.known.bytes
+    #expect(KnownChunks(bytes: bytes)?.bytes == bytes && bytes.count == 48 + 60)
+    for place in bytes.indices {
+      var changed = bytes
+      changed[place] ^= 1
+      #expect(KnownChunks(bytes: changed) == nil)
+    }
+  }
+}
+
+/// Makes an image of a folder that is edited, time after time, each with what is known from the one before
+/// and each without.
+///
+/// - Returns: how many shared blocks with the one before.
+private func expectSameBytes(in place: FilePath, seed: UInt64) throws -> Int {
+  var folder = try EditedFolder(at: place.appending("tree"), seed: seed)
+  var last: (path: FilePath, known: KnownChunks)?
+  var clones = 0
+  for number in 0..<8 {
+    let tree = try folder.edit()
+    let (full, new) = (place.appending("full\(number)"), place.appending("new\(number)"))
+    let options = smallOptions(mebibytes: 64)
+    let expected = try writeImage(of: tree, to: full, options: options)
+    let facts = try writeImage(
+      of: tree, to: new, options: options, base: last?.path, known: last?.known ?? KnownChunks())
+    if facts.isClone { clones += 1 }
+    #expect(facts.sha256 == expected.sha256 && facts.chunks == expected.chunks)
+    #expect(facts.allocatedSize == expected.allocatedSize)
+    try expectClean(new)
+    var known = facts.known
+    known.settle(at: new)
+    // One that is written to afterwards is not taken at its word.
+    if number == 3 { try damage(new) }
+    last = (new, try #require(KnownChunks(bytes: known.bytes)))
+  }
+  return clones
+}
+
+/// Changes a byte in every megabyte.
+private func damage(_ disk: FilePath) throws {
+  let file = try FileDescriptor.open(disk, .readWrite)
+  try file.closeAfter {
+    for offset in stride(from: Int64(0), to: 64 << 20, by: 999_999) {
+      _ = try file.writeAll(toAbsoluteOffset: offset, [0x5A])
     }
   }
 }

@@ -34,7 +34,7 @@ final class ImageWriter: Sendable {
   /// Writes everything; the image is on the disk when this returns, and still being hashed.
   func write() throws {
     events(.began(.image, total: draft.plan.byteCount, unit: .bytes))
-    onQuietThread(in: follower) { self.follow() }
+    DispatchQueue.global().async(group: follower) { self.follow() }
     do {
       let written = try pump.run(jobs: draft.options.jobs)
       guard fsync(file.descriptor) == 0 else {

@@ -1,4 +1,4 @@
-public import Content
+internal import Content
 public import Isolation
 public import Model
 internal import SystemPackage
@@ -31,22 +31,25 @@ public struct InstallOptions: Sendable {
 /// - Parameters:
 ///   - packages: with what is installed already they depend on nothing else. Essential ones belong
 ///     into the first transaction, `base-files` and `base-passwd` among them.
-///   - store: holds their debs; a damaged one is removed from it.
+///   - supply: has their debs; a damaged one is removed from its store. While dpkg configures, it makes ready
+///     what it expects to be asked for next.
 ///   - sandbox: runs programs in the root; its `root` is the folder that is filled.
 ///   - addUsers: called in the first transaction, once `/etc/passwd` and `/etc/group` are there and before anything adds users,
 ///     so that users and groups with fixed numbers can be written.
 /// - Throws: `PackageFailure`, `IsolationFailure`, `CancellationError`, what `addUsers` throws.
 public func installPackages(
-  _ packages: [Lock.Package], from store: BlobStore, in sandbox: Sandbox, options: InstallOptions,
+  _ packages: [Lock.Package], from supply: DebSupply, in sandbox: Sandbox, options: InstallOptions,
   events: @escaping EventSink, addUsers: () throws -> Void
 ) async throws {
   let root = try RootFolder(sandbox.root)
   let ground = try Ground(in: root)
   let plan = try await unpackPackages(
-    packages, from: store, into: root, on: ground, options: options, events: events)
+    packages, from: supply, into: root, on: ground, options: options, events: events)
+  supply.workAhead()
   let check = try FileCheck(in: root)
   try Configuration(
-    plan: plan, ground: ground, root: root, store: store, sandbox: sandbox, epoch: options.epoch,
+    plan: plan, ground: ground, root: root, store: supply.store, sandbox: sandbox,
+    epoch: options.epoch,
     events: events
   ).run(addUsers: addUsers)
   let findings = try check.findings(in: sandbox)
@@ -57,13 +60,13 @@ public func installPackages(
 ///
 /// - Returns: the plan, which names the packages that are left to `dpkg --unpack`.
 func unpackPackages(
-  _ packages: [Lock.Package], from store: BlobStore, into root: RootFolder, on ground: Ground,
+  _ packages: [Lock.Package], from supply: DebSupply, into root: RootFolder, on ground: Ground,
   options: InstallOptions, events: @escaping EventSink
 ) async throws -> UnpackPlan {
   let size = packages.reduce(0) { $0 + $1.deb.size }
   events(.began(.unpack, total: size, unit: .bytes))
   let unpacker = Unpacker(
-    root: root, ground: ground, store: store, jobs: max(1, options.jobs), events: events)
+    root: root, ground: ground, supply: supply, jobs: max(1, options.jobs), events: events)
   let architecture = packages.first { $0.architecture != "all" }?.architecture ?? "all"
   var plan = UnpackPlan(
     try await unpacker.readDebs(packages), architecture: architecture, on: ground)

@@ -13,15 +13,16 @@ struct Unpacker {
   let root: RootFolder
   /// What the root held before.
   let ground: Ground
-  let store: BlobStore
+  let supply: DebSupply
   let jobs: Int
   let events: EventSink
 
   /// Checks every deb against its hash and reads its control part.
   func readDebs(_ packages: [Lock.Package]) async throws -> [Deb] {
-    let quick = QuickDebs(store)
+    supply.hold()
+    let supply = supply
     return try await inParallel(packages, by: \.deb.size) { _, package in
-      try Deb.read(package, from: quick.path(of: package))
+      try Deb.read(package, from: supply.path(of: package))
     }
   }
 

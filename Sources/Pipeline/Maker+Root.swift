@@ -12,13 +12,17 @@ extension Maker {
       in: request.store, history: StageHistory.read(of: inputs.recipe.image.name, in: request.store)
     )
     let stages = inputs.stages()
-    for planned in stages {
+    let supply = DebSupply(blobs, jobs: request.jobs ?? processors)
+    defer { supply.close() }
+    for (place, planned) in stages.enumerated() {
       try Task.checkCancellation()
       let name = planned.stage.name
       let outcome = try await stack.add(planned.stage) { isDamaged in
         events(.stage(name, reason: forecast.cause(of: planned.stage, isDamaged: isDamaged)))
       } build: {
-        try await build(planned.work, in: stack.root)
+        // The stages above this one will be built, too.
+        supply.expect(stages[(place + 1)...].compactMap(\.packages))
+        try await build(planned.work, in: stack.root, supply)
         _ = try removeTraces(of: stack.root, epoch: inputs.lock.epoch)
       } settle: { tree in
         _ = try clampTimes(in: tree, to: inputs.lock.epoch)
@@ -39,7 +43,9 @@ extension Maker {
     } catch { events(.note("the layers of this build may not serve the next one: \(error)")) }
   }
 
-  private func build(_ work: PlannedStage.Work, in root: FilePath) async throws {
+  private func build(
+    _ work: PlannedStage.Work, in root: FilePath, _ supply: DebSupply
+  ) async throws {
     let recipe = inputs.recipe
     switch work {
     case .packages(let packages):
@@ -48,7 +54,7 @@ extension Maker {
       let options = InstallOptions(
         manual: nil, epoch: inputs.lock.epoch, jobs: request.jobs ?? processors)
       try await installPackages(
-        packages, from: blobs, in: sandbox, options: options, events: events
+        packages, from: supply, in: sandbox, options: options, events: events
       ) {
         try addUsers(recipe.users, to: root, epoch: inputs.lock.epoch)
       }

@@ -13,6 +13,11 @@ struct PlannedStage: Sendable {
 
   var stage: Stage
   var work: Work
+
+  /// What it installs; nil for a stage that is none of packages.
+  var packages: [Lock.Package]? {
+    if case .packages(let packages) = work { packages } else { nil }
+  }
 }
 
 extension BuildInputs {

@@ -38,7 +38,8 @@ struct ComparisonTests {
     // In two transactions, as a recipe with two files makes them.
     for isEssential in [true, false] {
       try await installPackages(
-        debs.locked.packages.filter { $0.isEssential == isEssential }, from: debs.locked.store,
+        debs.locked.packages.filter { $0.isEssential == isEssential },
+        from: DebSupply(debs.locked.store, jobs: 2),
         in: sandbox, options: InstallOptions(manual: names, epoch: Self.epoch, jobs: 2),
         events: { _ in }
       ) { try lockAccounts(of: theirs, in: ours) }

@@ -28,7 +28,7 @@ struct ConfigurationTests {
     let debs = try LockedDebs(files: TinyDistribution(in: base).debs + maker.debs)
     let sandbox = Sandbox(root: root)
     try await installPackages(
-      debs.packages, from: debs.store, in: sandbox,
+      debs.packages, from: DebSupply(debs.store, jobs: 2), in: sandbox,
       options: InstallOptions(manual: manual, epoch: 1_700_000_000, jobs: 2), events: events
     ) { try addUsers(root) }
     return sandbox

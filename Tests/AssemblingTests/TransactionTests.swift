@@ -25,7 +25,7 @@ struct TransactionTests {
     for debs in [try TinyDistribution(in: base).debs + first.debs, second.debs] {
       let locked = try LockedDebs(files: debs)
       try await installPackages(
-        locked.packages, from: locked.store, in: sandbox,
+        locked.packages, from: DebSupply(locked.store, jobs: 2), in: sandbox,
         options: InstallOptions(manual: nil, epoch: 1_700_000_000, jobs: 2), events: { _ in },
         addUsers: {})
     }

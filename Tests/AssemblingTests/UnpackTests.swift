@@ -20,7 +20,7 @@ struct UnpackTests {
     try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: true)
     let debs = try LockedDebs(files: maker.debs)
     let plan = try await unpackPackages(
-      debs.packages, from: debs.store, into: RootFolder(path), on: .empty,
+      debs.packages, from: DebSupply(debs.store, jobs: 2), into: RootFolder(path), on: .empty,
       options: InstallOptions(manual: [], epoch: 0, jobs: jobs), events: { _ in })
     return (path, plan)
   }
@@ -158,7 +158,8 @@ struct UnpackTests {
     try debs.store.remove(debs.packages[0].deb.sha256)
     await #expect(throws: PackageFailure.missing(package: "base-files")) {
       try await unpackPackages(
-        debs.packages, from: debs.store, into: RootFolder(try folder.get().path), on: .empty,
+        debs.packages, from: DebSupply(debs.store, jobs: 2),
+        into: RootFolder(try folder.get().path), on: .empty,
         options: InstallOptions(manual: [], epoch: 0, jobs: 2), events: { _ in })
     }
   }
@@ -218,7 +219,8 @@ struct UnpackTests {
     ).succeeded()
     let failure = await #expect(throws: PackageFailure.self) {
       try await unpackPackages(
-        debs.packages, from: debs.store, into: RootFolder(try folder.get().path), on: .empty,
+        debs.packages, from: DebSupply(debs.store, jobs: 2),
+        into: RootFolder(try folder.get().path), on: .empty,
         options: InstallOptions(manual: [], epoch: 0, jobs: 2), events: { _ in })
     }
     #expect(

@@ -3,6 +3,7 @@ differs."""
 
 import os
 import re
+import shutil
 
 from claims import limit
 from timing import (Contender, Failed, blocks_that_differ, column, output, remove, shell, warm_memory)
@@ -88,6 +89,7 @@ def run(shop):
         store = shop.fresh_store("changes-store")
         deltas = chain(shop, edits, store, note, isLast=number == shop.rounds - 1)
     remove(shop.scratch / "changes-store")
+    change_shared_blocks(shop, edits, note)
     edits.file.write_text(edits.original)
     edits.clis.write_text(edits.original_clis)
     return {"title": f"Changes of a built image: {edits.name}", "results": results, "failed": {},
@@ -129,6 +131,35 @@ def chain(shop, edits, store, note, isLast):
     return deltas
 
 
+def change_shared_blocks(shop, edits, note):
+    """The agent changed where files share blocks: on btrfs, in a file of the scratch folder."""
+    if not shutil.which("mkfs.btrfs"):
+        shop.say("  skip: no mkfs.btrfs, so nothing that shares blocks")
+        return
+    disk, mount = shop.scratch / "btrfs", shop.scratch / "btrfs-mount"
+    mount.mkdir(exist_ok=True)
+    output(["truncate", "-s", "24G", disk])
+    output(["mkfs.btrfs", "-q", disk])
+    output(["mount", "-o", "loop", disk, mount])
+    try:
+        store = mount / "store"
+        store.mkdir()
+        output(["cp", "-a", shop.store / "blobs", store / "blobs"])
+        edits.start()
+        shop.lock(edits.name, store)
+        shop.build(edits.name, store, "--locked", "--offline")
+        for _ in range(shop.rounds):
+            edits.change_agent()
+            lock = shop.lock(edits.name, store)
+            warm_memory(6 << 30)
+            run = shop.build(edits.name, store, "--locked", "--offline")
+            run.marks["lock"] = lock.wall
+            note("agent changed, blocks shared", run)
+    finally:
+        output(["umount", mount])
+        remove(disk, mount)
+
+
 def copy(shop, store, name):
     """The floor of a whole new image where the file system has no reflinks."""
     out = shop.scratch / "copy.ext4"
@@ -161,6 +192,8 @@ def claims(results, deltas):
               [a / b for a, b in zip(agent, plain)], "×", at_most=1.5),
         limit("agent changed, image with its hashed chunks on the disk: over that of a plain copy",
               [a / b for a, b in zip(written, plain)], "×", at_most=1.5),
+        limit("agent changed where files share blocks, image with its hashed chunks on the disk",
+              column(results.get("agent changed, blocks shared", []), "written"), "s", at_most=1),
         limit("Chromium bumped, to a finished image", seconds("Chromium bumped"), "s", at_most=5),
         limit("CLI bumped, to a finished image", seconds("CLI bumped"), "s"),
         limit("package added, to a finished image", seconds("package added"), "s"),

@@ -55,7 +55,7 @@ public enum LockFailure: Error, Sendable, Equatable, CustomStringConvertible {
 /// The file stays behind: to remove it would let two processes lock two files of one name. Hold the
 /// lock with `defer { lock.release() }`, since the last reference may go before the scope ends.
 public final class FileLock: Sendable {
-  private let file: Mutex<FileDescriptor?>
+  private let file: LockFile
 
   /// Takes the lock at once or not at all; makes the file where there is none.
   ///
@@ -63,13 +63,8 @@ public final class FileLock: Sendable {
   ///   - purpose: what others are told about the holder, one line.
   ///   - now: seconds since 1970; nil asks the clock.
   public init(_ path: FilePath, for purpose: String, now: Int? = nil) throws(LockFailure) {
-    let file: FileDescriptor
-    do {
-      file = try FileDescriptor.open(
-        path, .readWrite, options: [.create, .closeOnExec],
-        permissions: [.ownerReadWrite, .groupRead, .otherRead])
-    } catch { throw .failed(path, systemReason(error)) }
-    self.file = Mutex(file)
+    self.file = try LockFile(path)
+    let file = self.file.descriptor
     do {
       guard try takeLock(on: file) else {
         throw LockFailure.held(path, by: LockHolder(text: try start(of: file)))
@@ -85,11 +80,29 @@ public final class FileLock: Sendable {
   }
 
   /// Lets others have the lock; a second call does nothing.
-  public func release() {
-    file.withLock { file in
+  public func release() { file.release() }
+}
+
+/// The open file of a lock. It is closed, and its lock given back, by `release()` or with the last reference.
+final class LockFile: Sendable {
+  let descriptor: FileDescriptor
+  private let isOpen = Mutex(true)
+
+  /// Opens the file, and makes it where there is none.
+  init(_ path: FilePath) throws(LockFailure) {
+    do {
+      descriptor = try FileDescriptor.open(
+        path, .readWrite, options: [.create, .closeOnExec],
+        permissions: [.ownerReadWrite, .groupRead, .otherRead])
+    } catch { throw .failed(path, systemReason(error)) }
+  }
+
+  /// A second call does nothing.
+  func release() {
+    isOpen.withLock { isOpen in
       // Closing gives the lock back even where it reports an error.
-      try? file?.close()
-      file = nil
+      if isOpen { try? descriptor.close() }
+      isOpen = false
     }
   }
 

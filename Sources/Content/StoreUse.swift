@@ -1,15 +1,14 @@
-internal import Synchronization
 public import SystemPackage
 
 #if canImport(Glibc)
-  internal import Glibc
+  package import Glibc
 #endif
 
 /// The right to take from a store what it keeps for builds.
 ///
 /// All that build share it; who removes from there has it alone. It ends with the process, however that ends.
 public final class StoreUse: Sendable {
-  private let file: Mutex<FileDescriptor?>
+  private let file: LockFile
   /// When it began, in nanoseconds since 1970, by the clock that marks the store's files.
   public let since: Int
 
@@ -17,58 +16,35 @@ public final class StoreUse: Sendable {
   ///
   /// - Parameter path: the lock's file; made where there is none.
   public convenience init(_ path: FilePath) throws(LockFailure) {
-    let file = try Self.open(path)
+    let file = try LockFile(path)
     do {
-      guard try takeLock(on: file, isShared: true, waits: true) else { throw Errno.wouldBlock }
-      guard futimens(file.rawValue, nil) == 0 else { throw Errno(rawValue: errno) }
-      self.init(file)
-    } catch {
-      try? file.close()  // given up anyway
-      throw .failed(path, systemReason(error))
-    }
+      guard try takeLock(on: file.descriptor, isShared: true, waits: true)
+      else { throw Errno.wouldBlock }
+      guard futimens(file.descriptor.rawValue, nil) == 0 else { throw Errno(rawValue: errno) }
+    } catch { throw .failed(path, systemReason(error)) }
+    self.init(file)
   }
 
   /// To remove something; nil while anyone builds.
   public static func alone(_ path: FilePath) throws(LockFailure) -> StoreUse? {
-    let file = try open(path)
+    let file = try LockFile(path)
     do {
-      if try takeLock(on: file) { return StoreUse(file) }
-      try file.close()
-      return nil
-    } catch {
-      try? file.close()  // given up anyway
-      throw .failed(path, systemReason(error))
-    }
-  }
-
-  private init(_ file: FileDescriptor) {
-    var facts = stat()
-    fstat(file.rawValue, &facts)  // of an open file: cannot fail
-    since = facts.modified
-    self.file = Mutex(file)
-  }
-
-  private static func open(_ path: FilePath) throws(LockFailure) -> FileDescriptor {
-    do {
-      return try FileDescriptor.open(
-        path, .readWrite, options: [.create, .closeOnExec],
-        permissions: [.ownerReadWrite, .groupRead, .otherRead])
+      return try takeLock(on: file.descriptor) ? StoreUse(file) : nil
     } catch { throw .failed(path, systemReason(error)) }
   }
 
-  /// Gives it up; a second call does nothing.
-  public func release() {
-    file.withLock { file in
-      // Closing gives the lock back even where it reports an error.
-      try? file?.close()
-      file = nil
-    }
+  private init(_ file: LockFile) {
+    var facts = stat()
+    fstat(file.descriptor.rawValue, &facts)  // of an open file: cannot fail
+    since = facts.modified
+    self.file = file
   }
 
-  deinit { release() }
+  /// Gives it up; a second call does nothing.
+  public func release() { file.release() }
 }
 
 extension stat {
-  /// Nanoseconds since 1970.
-  var modified: Int { st_mtim.tv_sec * 1_000_000_000 + st_mtim.tv_nsec }
+  /// When the content was last modified, in nanoseconds since 1970.
+  package var modified: Int { st_mtim.tv_sec * 1_000_000_000 + st_mtim.tv_nsec }
 }

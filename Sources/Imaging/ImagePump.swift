@@ -135,9 +135,7 @@ final class ImagePump: Sendable {
     guard dataBlocks > 0 else { return KnownChunks.Chunk(sha256: .zero, dataBlocks: 0) }
     var hasher = Hasher256()
     hasher.update(UnsafeRawBufferPointer(bytes))
-    return KnownChunks.Chunk(
-      sha256: hasher.finish().bytes.withUnsafeBytes { $0.loadUnaligned(as: SIMD4.self) },
-      dataBlocks: UInt32(dataBlocks))
+    return KnownChunks.Chunk(sha256: hasher.finish().words, dataBlocks: UInt32(dataBlocks))
   }
 
   private func take() -> Window? {
@@ -157,7 +155,7 @@ final class ImagePump: Sendable {
         state.chunks.append(
           ChunkTable.Chunk(
             offset: Int(window.start) * blockSize, length: Int(window.blocks) * blockSize,
-            sha256: chunk.hash))
+            sha256: ContentHash(chunk.sha256)))
       }
       if let key { state.known.note(key, chunk, at: window.start) }
       return state.done

@@ -17,8 +17,6 @@ public struct KnownChunks: Sendable, Equatable {
     var sha256: SIMD4<UInt64>
     /// Blocks that are not all zero.
     var dataBlocks: UInt32
-
-    var hash: ContentHash { withUnsafeBytes(of: sha256) { ContentHash(bytes: Array($0)) } }
   }
 
   private var chunks: [Key: Chunk] = [:]
@@ -57,7 +55,7 @@ public struct KnownChunks: Sendable, Equatable {
   private static let recordSize = 60
 
   /// 16 bytes that stand for the image's file, then for each chunk the block where it begins (8), what stands
-  /// for its content (16), its hash (32) and its blocks with data (4), then the SHA-256 of all that.
+  /// for its content (16), its hash (32) and its blocks with data (4); sealed.
   public var bytes: [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(48 + places.count * Self.recordSize)
@@ -69,18 +67,15 @@ public struct KnownChunks: Sendable, Equatable {
       withUnsafeBytes(of: chunk.sha256) { bytes += $0 }
       withUnsafeBytes(of: chunk.dataBlocks) { bytes += $0 }
     }
-    return bytes + ContentHash(of: bytes).bytes
+    return sealed(bytes)
   }
 
   /// Reads what `bytes` wrote; nil when it is not as it was written.
   public init?(bytes: [UInt8]) {
-    let end = bytes.count - 32
-    guard end >= 16, (end - 16) % Self.recordSize == 0,
-      ContentHash(of: Array(bytes[..<end])).bytes == Array(bytes[end...])
-    else { return nil }
+    guard let bytes = unsealed(bytes), bytes.count % Self.recordSize == 16 else { return nil }
     bytes.withUnsafeBytes { bytes in
       disk = bytes.loadUnaligned(as: Key.self)
-      for at in stride(from: 16, to: end, by: Self.recordSize) {
+      for at in stride(from: 16, to: bytes.count, by: Self.recordSize) {
         note(
           bytes.loadUnaligned(fromByteOffset: at + 8, as: Key.self),
           Chunk(

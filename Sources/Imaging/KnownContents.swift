@@ -23,10 +23,8 @@ public struct KnownContents: Sendable, Equatable {
 
   /// The hash of a file's content; nil when it is not known.
   subscript(key: Key) -> ContentHash? {
-    get { digests[key].map { withUnsafeBytes(of: $0) { ContentHash(bytes: Array($0)) } } }
-    set {
-      digests[key] = newValue.map { $0.bytes.withUnsafeBytes { $0.loadUnaligned(as: SIMD4.self) } }
-    }
+    get { digests[key].map(ContentHash.init) }
+    set { digests[key] = newValue?.words }
   }
 
   static func key(of path: [UInt8], _ status: stat) -> Key {
@@ -38,15 +36,14 @@ public struct KnownContents: Sendable, Equatable {
     ]
     numbers.withUnsafeBytes { hasher.update($0) }
     hasher.update(path)
-    return hasher.finish().bytes.withUnsafeBytes { $0.loadUnaligned(as: Key.self) }
+    return hasher.finish().words.lowHalf
   }
 
   // MARK: - As bytes
 
   private static let recordSize = 48
 
-  /// The rule, then for each file 16 bytes that stand for it and the 32 of its content's hash, then the
-  /// SHA-256 of all that.
+  /// The rule, then for each file 16 bytes that stand for it and the 32 of its content's hash; sealed.
   public var bytes: [UInt8] {
     var bytes = rule.bytes
     bytes.reserveCapacity(64 + digests.count * Self.recordSize)
@@ -54,22 +51,37 @@ public struct KnownContents: Sendable, Equatable {
       withUnsafeBytes(of: key) { bytes += $0 }
       withUnsafeBytes(of: digest) { bytes += $0 }
     }
-    return bytes + ContentHash(of: bytes).bytes
+    return sealed(bytes)
   }
 
   /// Reads what `bytes` wrote; nil when it is not as it was written.
   public init?(bytes: [UInt8]) {
-    let end = bytes.count - 32
-    guard end >= 32, (end - 32) % Self.recordSize == 0,
-      ContentHash(of: Array(bytes[..<end])).bytes == Array(bytes[end...])
-    else { return nil }
+    guard let bytes = unsealed(bytes), bytes.count % Self.recordSize == 32 else { return nil }
     rule = ContentHash(bytes: Array(bytes[..<32]))
-    digests.reserveCapacity((end - 32) / Self.recordSize)
+    digests.reserveCapacity(bytes.count / Self.recordSize)
     bytes.withUnsafeBytes { bytes in
-      for at in stride(from: 32, to: end, by: Self.recordSize) {
+      for at in stride(from: 32, to: bytes.count, by: Self.recordSize) {
         let key = bytes.loadUnaligned(fromByteOffset: at, as: Key.self)
         digests[key] = bytes.loadUnaligned(fromByteOffset: at + 16, as: SIMD4.self)
       }
     }
   }
+}
+
+extension ContentHash {
+  /// The digest in four words, which take no memory of their own.
+  var words: SIMD4<UInt64> { bytes.withUnsafeBytes { $0.loadUnaligned(as: SIMD4.self) } }
+
+  init(_ words: SIMD4<UInt64>) {
+    self.init(bytes: withUnsafeBytes(of: words) { Array($0) })
+  }
+}
+
+/// Bytes, and their SHA-256 behind them.
+func sealed(_ bytes: [UInt8]) -> [UInt8] { bytes + ContentHash(of: bytes).bytes }
+
+/// What was sealed; nil when it is not as it was then.
+func unsealed(_ bytes: [UInt8]) -> [UInt8]? {
+  let content = Array(bytes.dropLast(32))
+  return ContentHash(of: content).bytes == Array(bytes.suffix(32)) ? content : nil
 }

@@ -21,7 +21,7 @@ struct WindowFiller: ~Copyable {
       else { return nil }
       withUnsafeBytes(of: (key, from + slice.offset, slice.count)) { hasher.update($0) }
     }
-    return hasher.finish().bytes.withUnsafeBytes { $0.loadUnaligned(as: KnownChunks.Key.self) }
+    return hasher.finish().words.lowHalf
   }
 
   mutating func fill(

@@ -29,10 +29,7 @@ extension LayerStore {
         if sweeps { try remove(path) }
         continue
       }
-      entries.append(
-        Entry(
-          path: path, size: record.size,
-          used: facts.st_mtim.tv_sec * 1_000_000_000 + facts.st_mtim.tv_nsec))
+      entries.append(Entry(path: path, size: record.size, used: facts.modified))
     }
     if sweeps {
       for name in (try? names(in: trash)) ?? [] { try removeTree(trash.appending(name)) }

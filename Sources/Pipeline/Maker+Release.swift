@@ -11,7 +11,6 @@ internal import SystemPackage
 
 extension Maker {
   /// Publishes a finished image, or puts it where the request wants it.
-  ///
   func release(
     _ staging: Staging, _ disk: CheckedDisk, in catalog: Catalog
   ) throws -> BuildResult {

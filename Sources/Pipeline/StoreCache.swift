@@ -118,8 +118,7 @@ extension StoreCache {
         // A part that a build has just finished bears another name now.
         guard lstat(path.string, &facts) == 0 else { return nil }
         return Item(
-          kind: kind, path: path, size: try diskUse(of: path, facts),
-          used: facts.st_mtim.tv_sec * 1_000_000_000 + facts.st_mtim.tv_nsec)
+          kind: kind, path: path, size: try diskUse(of: path, facts), used: facts.modified)
       }
     }
   }

@@ -20,8 +20,10 @@ struct SwapFaultTests {
   /// With `BUILD_SNAPSHOT_SWEEP=1` every step, else some twenty of them.
   private static let isSweep = ProcessInfo.processInfo.environment["BUILD_SNAPSHOT_SWEEP"] == "1"
 
-  @Test("survives a controller that is killed at each of its calls")
-  func killed() throws {
+  /// A controller's world with one machine in use, and what the next controller's calls are told to.
+  private func worldInUse() throws -> (
+    ControllerWorld, first: Version, used: [String: String], FailingCalls
+  ) {
     let world = try ControllerWorld(ready: 1)
     let first = try world.publish(1)
     try world.start()
@@ -31,6 +33,12 @@ struct SwapFaultTests {
       of: builtProgram("snapshot-controller"),
       on: [world.folder / "state", world.folder / "store"],
       changesOnly: true, in: world.folder)
+    return (world, first, used, calls)
+  }
+
+  @Test("survives a controller that is killed at each of its calls")
+  func killed() throws {
+    let (world, first, used, calls) = try worldInUse()
 
     let second = try world.publish(2)
     #expect(try !isKilled(in: world, calls.environment(), unless: hasSwapped(to: second)))
@@ -52,15 +60,7 @@ struct SwapFaultTests {
 
   @Test("back from a release that does not boot survives it, too")
   func goingBack() throws {
-    let world = try ControllerWorld(ready: 1)
-    let first = try world.publish(1)
-    try world.start()
-    let used = try world.boot()
-    world.killController()
-    let calls = try FailingCalls(
-      of: builtProgram("snapshot-controller"),
-      on: [world.folder / "state", world.folder / "store"],
-      changesOnly: true, in: world.folder)
+    let (world, first, used, calls) = try worldInUse()
 
     let bad = try world.publish(ControllerWorld.crash, end: 0)
     #expect(

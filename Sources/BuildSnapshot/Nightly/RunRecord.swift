@@ -117,7 +117,6 @@ struct RunRecords {
     if errno == EEXIST { return false }
     throw Errno(rawValue: errno)
   }
-
 }
 
 /// The last runs in Prometheus' format. An alert: `time() - golden_build_last_success_timestamp_seconds

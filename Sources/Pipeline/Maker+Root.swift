@@ -39,7 +39,10 @@ extension Maker {
       try StageHistory(inputs.stages().map(\.stage))
         .write(of: inputs.recipe.image.name, in: request.store)
       try stack.settleLayers()
-      if request.usesCache { try memory.write(of: inputs.recipe.image.name, in: request.store) }
+      // Of a root that is no stack of layers nothing stays that could be known.
+      if request.usesCache, !stack.layers.isEmpty {
+        try memory.write(of: inputs.recipe.image.name, in: request.store)
+      }
     } catch { events(.note("the layers of this build may not serve the next one: \(error)")) }
   }
 

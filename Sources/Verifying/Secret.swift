@@ -70,9 +70,12 @@ func surveyPatterns(_ machine: BuildMachine) -> [[UInt8]] {
 /// The folders of a build are not part of it: they bear new names each time, which nothing older than the
 /// build can hold.
 public func surveyRule(_ machine: BuildMachine) -> ContentHash {
-  let patterns = surveyPatterns(BuildMachine(hostName: machine.hostName))
-  return ContentHash(of: patterns.map { "\($0)" }.joined(separator: "\n"))
+  let patterns = surveyPatterns(BuildMachine(hostName: machine.hostName)).map { "\($0)" }
+  return ContentHash(of: ([judgement] + patterns).joined(separator: "\n"))
 }
+
+/// Grows when what stands around a pattern is judged otherwise: then all is searched again.
+private let judgement = "1"
 
 /// Names of the build machine that are long enough to mean it and nothing else.
 func traces(of machine: BuildMachine) -> [String] {

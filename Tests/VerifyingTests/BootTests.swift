@@ -212,3 +212,33 @@ struct AccelerationTests {
     #expect(remembered(Array(text.dropLast(25)), "key of three parts") == nil)
   }
 }
+
+@Suite(
+  "The machine of a boot",
+  .enabled(if: hasTool("qemu-img") && hasTool(Emulator.program), "needs QEMU"))
+struct MachineRunTests {
+  @Test("has ports of which no two are the same")
+  func ports() throws { #expect(Set(try freePorts(500)).count == 500) }
+
+  @Test("says when another program was faster to take its port, and of nothing else that")
+  func takenPort() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("disk", String(repeating: "-", count: 4096))
+    let taken = try LoopbackServer()
+    let free = try freePorts(1)[0]
+    for (port, isTaken) in [(UInt16(taken.port), true), (free, false)] {
+      let boot = Recipe.Boot(position: SourcePosition(file: "r.toml", line: 1, column: 1))
+      // QEMU looks at the ports first, and then does not find the kernel.
+      let emulator = Emulator(
+        boot: boot, kernel: folder.path.appending("none"),
+        initrd: folder.path.appending("none"), acceleration: .emulated, folder: folder.path,
+        ports: [(port, 8080)], token: "t")
+      try emulator.makeOverlay(on: folder.path.appending("disk"))
+      let outcome = try MachineRun(
+        emulator, tests: [], isFirst: true, limit: .seconds(60), shouldStop: { false }
+      ).run()
+      #expect(outcome.lacksPort == isTaken)
+      #expect(outcome.cause?.hasPrefix("the machine ended by itself") == true)
+    }
+  }
+}

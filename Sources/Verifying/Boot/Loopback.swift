@@ -77,19 +77,23 @@ private func loopback(_ port: UInt16) -> sockaddr_in {
   return address
 }
 
-/// A port of the loopback address that is free now.
-func freePort() throws -> UInt16 {
-  let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-  defer { close(number) }
-  var address = loopback(0)
-  var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-  let code = withUnsafeMutablePointer(to: &address) { pointer in
-    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-      bind(number, address, size) == 0 ? getsockname(number, address, &size) : -1
+/// Ports of the loopback address that are free now, no two the same: all are held until the last is found.
+func freePorts(_ count: Int) throws -> [UInt16] {
+  var held: [Int32] = []
+  defer { held.forEach { close($0) } }
+  return try (0..<count).map { _ in
+    let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    held.append(number)
+    var address = loopback(0)
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let code = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+        bind(number, address, size) == 0 ? getsockname(number, address, &size) : -1
+      }
     }
+    guard code == 0 else { throw NotJudged("there is no free port here") }
+    return UInt16(bigEndian: address.sin_port)
   }
-  guard code == 0 else { throw NotJudged("there is no free port here") }
-  return UInt16(bigEndian: address.sin_port)
 }
 
 /// The status of an HTTP answer to a GET; nil when there is none.

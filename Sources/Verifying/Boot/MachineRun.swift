@@ -33,6 +33,8 @@ struct MachineOutcome: Sendable {
   var isOff = false
   /// Whether it said nothing for too long, and nothing tells why.
   var isStalled = false
+  /// Whether it never began, since a port that should lead to it belongs to another program.
+  var lacksPort = false
   /// Why it was given up.
   var cause: String?
 }
@@ -89,6 +91,7 @@ final class MachineRun: Sendable {
         if outcome.isDone {
           outcome.isOff = true
         } else {
+          outcome.lacksPort = consoleText.isEmpty && said.contains("host forwarding rule")
           outcome.cause =
             likelyCause(ofConsole: consoleText)?.cause
             ?? "the machine ended by itself \(said.trimmed)".trimmed

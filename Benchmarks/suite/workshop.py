@@ -83,10 +83,10 @@ class Workshop:
         """Leaves a store its inputs in every form that they have there, but no part of a root."""
         remove(*(store / name for name in STAGES), store / "images" / image)
 
-    def write_image(self, source, image, size):
-        """`build-snapshot image`: the writer alone, hash included."""
+    def write_image(self, source, image, size, *options):
+        """`build-snapshot image`: the writer alone, with the hashes of chunks and of the whole."""
         return timed([self.program, "image", source, image, "--size", str(size),
-                      "--progress", "json"], marks=phases)
+                      "--progress", "json", *options], marks=phases)
 
     def tree(self, image, folder):
         """Lays out the tree of an image in a folder."""

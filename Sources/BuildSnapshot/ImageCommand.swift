@@ -39,20 +39,23 @@ struct ImageCommand: AsyncParsableCommand {
   @Option(name: .long, help: "Threads (default: the processors).")
   var jobs: Int?
 
+  @Flag(name: .long, help: "Do not compute the image's SHA-256.")
+  var noHash = false
+
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
     let request = ImageRequest(
       source: source == "-" ? nil : absolute(source), image: absolute(image),
       base: base.map(absolute), size: size.value, label: label, uuid: uuid, epoch: epoch,
-      inodes: inodes, jobs: jobs)
+      inodes: inodes, jobs: jobs, isHashed: !noHash)
     try await running(common) { [common] progress in
       let made = try makeImage(request, events: progress.sink)
       progress.close()
       if !common.quiet, common.progress != .json {
         StandardError.write(
           "made \(request.image): \(bytes(made.virtualSize)), \(bytes(made.allocatedSize)) on disk, "
-            + "sha256 \(made.sha256), in \(seconds(progress.elapsed))\n")
+            + (made.sha256.map { "sha256 \($0), " } ?? "") + "in \(seconds(progress.elapsed))\n")
       }
       StandardOutput.write(common.json ? json(ImageReport(request, made)) : "\(request.image)\n")
     }
@@ -80,13 +83,14 @@ struct ByteCount: ExpressibleByArgument {
 /// What `--json` prints.
 private struct ImageReport: Encodable {
   var path: String
-  var sha256: String
+  /// Nil, and left out, when it was not asked for.
+  var sha256: String?
   var virtualSize: Int
   var allocatedSize: Int
 
-  init(_ request: ImageRequest, _ image: MadeImage) {
+  init(_ request: ImageRequest, _ image: WrittenImage) {
     path = request.image.string
-    sha256 = image.sha256.hex
+    sha256 = image.sha256?.hex
     virtualSize = image.virtualSize
     allocatedSize = image.allocatedSize
   }

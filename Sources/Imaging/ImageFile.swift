@@ -27,7 +27,7 @@ struct ImageFile: Sendable {
   ///
   /// - Parameter base: an image to clone, if the file system can share blocks between files.
   static func create(
-    _ path: FilePath, size: Int64, base: FilePath?, known: KnownChunks
+    _ path: FilePath, size: Int64, base: FilePath?, known: KnownChunks?
   ) throws(ImagingFailure) -> ImageFile {
     let descriptor = open(path.string, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else {
@@ -42,7 +42,7 @@ struct ImageFile: Sendable {
         throw .cannotRead(path: base.string, operation: "open", reason: lastError())
       }
       isClone = clinux_clone(descriptor, source) == 0
-      isKnown = isClone && known.isImage(source)
+      isKnown = isClone && known?.isImage(source) == true
       Glibc.close(source)
     }
     guard ftruncate(descriptor, off_t(size)) == 0 else {

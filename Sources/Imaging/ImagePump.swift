@@ -22,6 +22,7 @@ final class ImagePump: Sendable {
 
   /// What was written.
   struct Written {
+    /// Empty unless it is hashed.
     var table: ChunkTable
     /// Blocks of the disk that are not zero.
     var dataBlocks: Int
@@ -31,8 +32,9 @@ final class ImagePump: Sendable {
 
   private let plan: ImagePlan
   private let file: ImageFile
-  /// What an older image was made of.
-  private let known: KnownChunks
+  /// What an older image was made of; nil: nobody wants to know that of this one either.
+  private let known: KnownChunks?
+  private let isHashed: Bool
   private let state: Mutex<State>
   /// Signalled when more of the disk is ready, or nothing more will come.
   private let progress = DispatchSemaphore(value: 0)
@@ -40,12 +42,13 @@ final class ImagePump: Sendable {
   private let isCancelled: @Sendable () -> Bool
 
   init(
-    _ plan: ImagePlan, to file: ImageFile, known: KnownChunks, events: @escaping EventSink,
-    isCancelled: @escaping @Sendable () -> Bool
+    _ plan: ImagePlan, to file: ImageFile, known: KnownChunks?, isHashed: Bool,
+    events: @escaping EventSink, isCancelled: @escaping @Sendable () -> Bool
   ) {
     self.plan = plan
     self.file = file
     self.known = known
+    self.isHashed = isHashed
     self.events = events
     self.isCancelled = isCancelled
     state = Mutex(State(windows: Windows(plan.pieces, starts: plan.layout.starts)))
@@ -111,9 +114,9 @@ final class ImagePump: Sendable {
       while let window = take() {
         if isCancelled() { throw CancellationError() }
         try file.clear(blocks: window.gapStart..<window.start)
-        let key = filler.key(of: window)
-        let chunk = key.flatMap { known[$0] }
-        if let key, let chunk, file.isKnown, known.holds(key, at: window.start) {
+        let key = known == nil ? nil : filler.key(of: window)
+        let chunk = key.flatMap { known?[$0] }
+        if let key, let chunk, file.isKnown, known?.holds(key, at: window.start) == true {
           finish(window, chunk, key)
           continue
         }
@@ -132,7 +135,9 @@ final class ImagePump: Sendable {
   private func chunk(
     _ bytes: UnsafeMutableRawBufferPointer, dataBlocks: Int
   ) -> KnownChunks.Chunk {
-    guard dataBlocks > 0 else { return KnownChunks.Chunk(sha256: .zero, dataBlocks: 0) }
+    guard dataBlocks > 0, isHashed else {
+      return KnownChunks.Chunk(sha256: .zero, dataBlocks: UInt32(dataBlocks))
+    }
     var hasher = Hasher256()
     hasher.update(UnsafeRawBufferPointer(bytes))
     return KnownChunks.Chunk(sha256: hasher.finish().words, dataBlocks: UInt32(dataBlocks))
@@ -151,7 +156,7 @@ final class ImagePump: Sendable {
       state.inWork.removeAll { $0 == window.gapStart }
       state.done += Int(window.blocks) * blockSize
       state.dataBlocks += Int(chunk.dataBlocks)
-      if chunk.dataBlocks > 0 {
+      if chunk.dataBlocks > 0, isHashed {
         state.chunks.append(
           ChunkTable.Chunk(
             offset: Int(window.start) * blockSize, length: Int(window.blocks) * blockSize,

@@ -6,13 +6,14 @@ internal import Synchronization
   internal import Glibc
 #endif
 
-/// Writes a draft to a file, and hashes the whole file behind the writing.
+/// Writes a draft to a file and, when it is to be hashed, hashes the whole file behind the writing.
 final class ImageWriter: Sendable {
   private let draft: ImageDraft
   private let file: ImageFile
   private let events: EventSink
   private let isCancelled: @Sendable () -> Bool
   private let pump: ImagePump
+  private let isHashed: Bool
   /// Whether hashing is all that is left, and shows its progress; whether it shall end early.
   private let hashing = Mutex((isAlone: false, isUnwanted: false))
   private let digest = Mutex<Result<ContentHash, any Error>?>(nil)
@@ -20,21 +21,23 @@ final class ImageWriter: Sendable {
   private let follower = DispatchGroup()
 
   init(
-    _ draft: ImageDraft, _ file: ImageFile, known: KnownChunks, _ events: @escaping EventSink,
-    _ isCancelled: @escaping @Sendable () -> Bool
+    _ draft: ImageDraft, _ file: ImageFile, known: KnownChunks?, isHashed: Bool,
+    _ events: @escaping EventSink, _ isCancelled: @escaping @Sendable () -> Bool
   ) {
     self.draft = draft
     self.file = file
     self.events = events
     self.isCancelled = isCancelled
+    self.isHashed = isHashed
     pump = ImagePump(
-      draft.plan, to: file, known: known, events: events, isCancelled: isCancelled)
+      draft.plan, to: file, known: known, isHashed: isHashed, events: events,
+      isCancelled: isCancelled)
   }
 
   /// Writes everything; the image is on the disk when this returns, and still being hashed.
   func write() throws {
     events(.began(.image, total: draft.plan.byteCount, unit: .bytes))
-    DispatchQueue.global().async(group: follower) { self.follow() }
+    if isHashed { DispatchQueue.global().async(group: follower) { self.follow() } }
     do {
       let written = try pump.run(jobs: draft.options.jobs)
       guard fsync(file.descriptor) == 0 else {
@@ -47,6 +50,11 @@ final class ImageWriter: Sendable {
       stop()
       throw error
     }
+  }
+
+  /// Bytes of the blocks that are not zero, of what is written.
+  var allocatedSize: Int64 {
+    result.withLock { Int64(($0?.dataBlocks ?? 0) * blockSize) }
   }
 
   /// Waits until all is hashed.
@@ -88,7 +96,7 @@ final class ImageWriter: Sendable {
     let (options, geometry) = (draft.options, draft.plan.geometry)
     return ImageFacts(
       uuid: options.uuid, hashSeed: options.hashSeed, label: options.label, size: options.size,
-      allocatedSize: Int64(written.dataBlocks * blockSize), blockSize: blockSize,
+      allocatedSize: allocatedSize, blockSize: blockSize,
       blockCount: Int64(geometry.blockCount), freeBlocks: draft.freeBlocks,
       inodeSize: InodeRecord.size, inodeCount: Int(geometry.inodeCount),
       freeInodes: draft.freeInodes, journalBlocks: draft.journalBlocks,

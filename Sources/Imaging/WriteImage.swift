@@ -11,19 +11,35 @@ public import SystemPackage
 ///   - path: the file to make; it must not exist.
 ///   - base: an older image. Where the file system lets files share blocks, the new image shares with it
 ///     what is the same; elsewhere, and for the bytes of the image, it makes no difference.
-///   - known: what that image, or another, was made of; it makes no difference for the bytes either.
+///   - known: what that image, or another, was made of; it makes no difference for the bytes either. Nil:
+///     nothing is known, and what this one is made of is not noted.
 ///   - events: gets `.began`, `.advanced` and `.ended` of the phases `.image` and `.hash`, in bytes.
 ///   - isCancelled: asked often, from several threads; a cancelled task counts as well.
 /// - Throws: `ImagingFailure`, or `CancellationError`. No file stays behind.
 public func writeImage(
   of tree: consuming Tree, to path: FilePath, options: ImageOptions, base: FilePath? = nil,
-  known: KnownChunks = KnownChunks(), events: @escaping EventSink = { _ in },
+  known: KnownChunks? = nil, events: @escaping EventSink = { _ in },
   isCancelled: @escaping @Sendable () -> Bool = { false }
 ) throws -> ImageFacts {
   let draft = try ImageDraft(tree, options)
   return try withTaskCancellation(isCancelled) { isCancelled in
     let file = try NewImage(draft, to: path, base: base, known: known, events, isCancelled)
     return try file.finish()
+  }
+}
+
+/// Writes an ext4 image like `writeImage`, with the same bytes, and hashes none of them.
+///
+/// - Returns: bytes of the blocks that are not zero.
+public func writeUnhashedImage(
+  of tree: consuming Tree, to path: FilePath, options: ImageOptions, base: FilePath? = nil,
+  events: @escaping EventSink = { _ in }, isCancelled: @escaping @Sendable () -> Bool = { false }
+) throws -> Int64 {
+  let draft = try ImageDraft(tree, options)
+  return try withTaskCancellation(isCancelled) { isCancelled in
+    let file = try NewImage(
+      draft, to: path, base: base, known: nil, isHashed: false, events, isCancelled)
+    return file.keep()
   }
 }
 
@@ -34,7 +50,7 @@ public func writeImage(
 /// - Throws: what `meanwhile` throws, too.
 public func writeImage<Value>(
   of tree: consuming Tree, to path: FilePath, options: ImageOptions, base: FilePath? = nil,
-  known: KnownChunks = KnownChunks(), events: @escaping EventSink = { _ in },
+  known: KnownChunks? = nil, events: @escaping EventSink = { _ in },
   meanwhile: () async throws -> Value
 ) async throws -> (ImageFacts, Value) {
   let draft = try ImageDraft(tree, options)
@@ -55,19 +71,21 @@ private final class StopSign: Sendable {
   func set() { flag.store(true, ordering: .relaxed) }
 }
 
-/// An image that is complete and on the disk, and is being hashed; gone unless it is finished.
+/// An image that is complete and on the disk, and may still be being hashed; gone unless it is finished or kept.
 private struct NewImage: ~Copyable {
   private let file: ImageFile
   private let writer: ImageWriter
   private var isFinished = false
 
   init(
-    _ draft: ImageDraft, to path: FilePath, base: FilePath?, known: KnownChunks,
-    _ events: @escaping EventSink, _ isCancelled: @escaping @Sendable () -> Bool
+    _ draft: ImageDraft, to path: FilePath, base: FilePath?, known: KnownChunks?,
+    isHashed: Bool = true, _ events: @escaping EventSink,
+    _ isCancelled: @escaping @Sendable () -> Bool
   ) throws {
     let file = try ImageFile.create(path, size: draft.options.size, base: base, known: known)
     do {
-      let writer = ImageWriter(draft, file, known: known, events, isCancelled)
+      let writer = ImageWriter(
+        draft, file, known: known, isHashed: isHashed, events, isCancelled)
       try writer.write()
       (self.file, self.writer) = (file, writer)
     } catch {
@@ -81,6 +99,12 @@ private struct NewImage: ~Copyable {
     let facts = try writer.finish()
     isFinished = true
     return facts
+  }
+
+  /// Bytes of the blocks that are not zero.
+  consuming func keep() -> Int64 {
+    isFinished = true
+    return writer.allocatedSize
   }
 
   deinit {

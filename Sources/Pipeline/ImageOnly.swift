@@ -12,7 +12,7 @@ internal import SystemPackage
 /// The image appears under its name, or replaces what bears it, only when all of it is on the disk.
 public func makeImage(
   _ request: ImageRequest, events: @escaping EventSink
-) throws -> MadeImage {
+) throws -> WrittenImage {
   let folder = request.image.removingLastComponent()
   let name = request.image.lastComponent?.string ?? "image"
   let temporary = folder.appending(".\(name).\(getpid()).part")
@@ -25,17 +25,24 @@ public func makeImage(
     guard let uuid = VolumeIdentifier(text) else { throw InvalidIdentifier(text: text) }
     options.uuid = uuid
   }
-  let facts = try writeImage(
-    of: tree.clamped(to: request.epoch), to: temporary, options: options, base: request.base,
-    events: events)
+  let clamped = tree.clamped(to: request.epoch)
+  let made: WrittenImage
+  if request.isHashed {
+    let facts = try writeImage(
+      of: clamped, to: temporary, options: options, base: request.base, events: events)
+    made = WrittenImage(
+      virtualSize: request.size, allocatedSize: Int(facts.allocatedSize), sha256: facts.sha256)
+  } else {
+    let allocated = try writeUnhashedImage(
+      of: clamped, to: temporary, options: options, base: request.base, events: events)
+    made = WrittenImage(virtualSize: request.size, allocatedSize: Int(allocated))
+  }
   do {
     guard rename(temporary.string, request.image.string) == 0 else {
       throw Errno(rawValue: errno)
     }
     try synchroniseFolder(folder)
-    return MadeImage(
-      virtualSize: request.size, allocatedSize: Int(facts.allocatedSize),
-      sha256: facts.sha256)
+    return made
   } catch {
     unlink(temporary.string)
     throw error

@@ -103,6 +103,16 @@ public struct MadeImage: Sendable, Equatable {
   public var sha256: ContentHash
 }
 
+/// What `makeImage` wrote.
+public struct WrittenImage: Sendable, Equatable {
+  /// In bytes.
+  public var virtualSize: Int
+  /// Bytes that take room on the disk; the rest are holes.
+  public var allocatedSize: Int
+  /// Of all `virtualSize` bytes; nil when it was not wanted.
+  public var sha256: ContentHash?
+}
+
 /// What `lock` shall do.
 public struct LockRequest: Sendable {
   public enum Update: Sendable, Equatable { case nothing, all, only([String]) }
@@ -151,11 +161,13 @@ public struct ImageRequest: Sendable {
   public var epoch: Int?
   public var inodes: Int?
   public var jobs: Int?
+  /// Whether its SHA-256 is wanted.
+  public var isHashed: Bool
 
   public init(
     source: FilePath?, image: FilePath, base: FilePath? = nil, size: Int, label: String = "",
-    uuid: String? = nil,
-    epoch: Int? = nil, inodes: Int? = nil, jobs: Int? = nil
+    uuid: String? = nil, epoch: Int? = nil, inodes: Int? = nil, jobs: Int? = nil,
+    isHashed: Bool = true
   ) {
     self.source = source
     self.image = image
@@ -166,5 +178,6 @@ public struct ImageRequest: Sendable {
     self.epoch = epoch
     self.inodes = inodes
     self.jobs = jobs
+    self.isHashed = isHashed
   }
 }

@@ -91,7 +91,7 @@ struct KnownChunksTests {
     try folder.write("tree/a", [1, 2, 3])
     let facts = try writeImage(
       of: try scanTree(of: folder / "tree"), to: folder / "disk",
-      options: smallOptions(mebibytes: 16))
+      options: smallOptions(mebibytes: 16), known: KnownChunks())
     let bytes = facts.known.bytes
     #expect(KnownChunks(bytes: bytes)?.bytes == bytes && bytes.count == 48 + 60)
     for place in bytes.indices {

@@ -55,17 +55,23 @@ struct FailureTests {
     #expect(try String(contentsOfFile: (folder / "i").string, encoding: .utf8) == "precious")
   }
 
-  @Test("is gone when the work is cancelled")
-  func cancelled() throws {
+  @Test("is gone when the work is cancelled, hashed or not", arguments: [true, false])
+  func cancelled(isHashed: Bool) throws {
     let asked = Mutex(0)
+    let (path, options) = (folder / "i", smallOptions(mebibytes: 64))
+    let isCancelled: @Sendable () -> Bool = {
+      asked.withLock {
+        $0 += 1
+        return $0 > 3
+      }
+    }
     #expect(throws: CancellationError.self) {
-      try writeImage(
-        of: largeTree(), to: folder / "i", options: smallOptions(mebibytes: 64),
-        isCancelled: {
-          asked.withLock {
-            $0 += 1; return $0 > 3
-          }
-        })
+      if isHashed {
+        _ = try writeImage(of: largeTree(), to: path, options: options, isCancelled: isCancelled)
+      } else {
+        _ = try writeUnhashedImage(
+          of: largeTree(), to: path, options: options, isCancelled: isCancelled)
+      }
     }
     #expect(isNothingLeft)
   }

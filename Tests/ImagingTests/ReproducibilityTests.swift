@@ -100,6 +100,18 @@ struct ReproducibilityTests {
     #expect(judged.hasPrefix(hash.hex))
   }
 
+  @Test("has the same bytes, and as many that take room, when it is not hashed")
+  func unhashed() throws {
+    try makeFolder()
+    let facts = try writeImage(
+      of: scanTree(of: folder / "t"), to: folder / "hashed", options: smallOptions())
+    let allocated = try writeUnhashedImage(
+      of: scanTree(of: folder / "t"), to: folder / "image", options: smallOptions())
+    #expect(allocated == facts.allocatedSize)
+    #expect(
+      try runTool("sha256sum", [(folder / "image").string]).output.hasPrefix(facts.sha256.hex))
+  }
+
   @Test("gives other bytes with another identity")
   func identity() throws {
     let tree = makeTree([("a", file("text"))])

@@ -89,6 +89,41 @@ struct StageTests {
     try world.expectNoDebris()
   }
 
+  enum MemoryDamage: CaseIterable { case empty, half, changed, missing, link, folder }
+
+  @Test(
+    "give a cold build's image whatever has become of what the last build noted",
+    arguments: isLong ? MemoryDamage.allCases : [.changed, .folder])
+  func damagedMemory(damage: MemoryDamage) throws {
+    let world = try World()
+    try world.build()
+    let notes = try world.names(in: "layers/history").map { "store/layers/history/\($0)" }
+    #expect(notes.map { $0.split(separator: ".").last } == ["chunks", "contents", "json"])
+    let manager = FileManager.default
+    for note in notes {
+      var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: (world.folder / note).string)))
+      try manager.removeItem(atPath: (world.folder / note).string)
+      switch damage {
+      case .empty: try world.folder.write(note, "")
+      case .half: try world.folder.write(note, Array(bytes[..<(bytes.count / 2)]))
+      case .changed:
+        bytes[bytes.count / 2] ^= 1
+        try world.folder.write(note, bytes)
+      case .missing: break
+      case .link:
+        try manager.createSymbolicLink(
+          atPath: (world.folder / note).string, withDestinationPath: "/nowhere")
+      case .folder: try world.folder.write("\(note)/inside", "x")
+      }
+    }
+    try world.folder.write("agent/serve", "#!/bin/sh\necho served otherwise\n")
+    let disk = try world.build()
+    let cold = try world.run("build", "--no-cache", "--no-publish", "--output", "cold.ext4")
+    #expect(cold.status == 0, "\(cold.errors)")
+    try expectSame(disk, world.folder / "cold.ext4", "\(damage)")
+    try world.expectNoDebris()
+  }
+
   @Test("go when they take too much room, the oldest first, and not those in use")
   func room() throws {
     let world = try World()

@@ -25,7 +25,7 @@ struct FetchFaultTests {
     ] as [LoopbackServer.Fault])
   func passingFault(fault: LoopbackServer.Fault) async throws {
     server.fail("/a", fault, times: 2)
-    try await table.fetcher().fetch([download])
+    try await table.fetcher { $0.expect(fault) }.fetch([download])
     #expect(try table.content(of: download) == noise(1000) && table.parts().isEmpty)
   }
 
@@ -55,7 +55,7 @@ struct FetchFaultTests {
   func lastingFault(fault: LoopbackServer.Fault, expected: String) async throws {
     server.fail("/a", fault)
     let failure = await #expect(throws: FetchFailure.self) {
-      try await table.fetcher().fetch([download])
+      try await table.fetcher { $0.expect(fault) }.fetch([download])
     }
     var wrong = noise(1000)
     wrong[500] ^= 1
@@ -185,7 +185,7 @@ struct FetchFaultTests {
     arguments: [.stalled(after: 300), .stalled(after: nil)] as [LoopbackServer.Fault])
   func cancelling(fault: LoopbackServer.Fault) async throws {
     server.fail("/a", fault)
-    let fetcher = table.fetcher { $0.stallLimit = .seconds(30) }
+    let fetcher = table.fetcher()
     let task = Task { try await fetcher.fetch([download]) }
     try await server.waitForRequests(1)
     let start = ContinuousClock.now
@@ -218,7 +218,7 @@ struct FetchFaultTests {
     let store = try BlobStore(store: disk.path)
     let large = table.serve("/large", noise(100_000))
     server.fail("/large", .stalled(after: 50_000))
-    let fetcher = table.fetcher(store) { $0.stallLimit = .seconds(30) }
+    let fetcher = table.fetcher(store)
     let fetching = Task { try await fetcher.fetch([large]) }
     try await server.waitForRequests(1)
     let filler = disk.path.appending("filler").string
@@ -230,5 +230,12 @@ struct FetchFaultTests {
     _ = try runTool("rm", [filler])
     try await fetcher.fetch([large])
     try store.check(large.hash)
+  }
+}
+
+extension Fetcher.Settings {
+  /// Does not wait long for what will not come.
+  fileprivate mutating func expect(_ fault: LoopbackServer.Fault) {
+    if case .stalled = fault { stallLimit = .milliseconds(80) }
   }
 }

@@ -128,7 +128,7 @@ struct FetcherTests {
     guard case .open(let part) = try table.store.receive(download.hash) else {
       throw Errno.fileExists
     }
-    let fetcher = table.fetcher { $0.stallLimit = .seconds(30) }
+    let fetcher = table.fetcher()
     async let waiting: Void = fetcher.fetch([download, table.serve("/b", noise(5))])
     try await table.server.waitForRequests(1)
     try part.append(noise(1000))
@@ -142,7 +142,7 @@ struct FetcherTests {
     guard case .open(let part) = try table.store.receive(download.hash) else {
       throw Errno.fileExists
     }
-    try await table.fetcher().fetch([download])
+    try await table.fetcher { $0.stallLimit = .milliseconds(80) }.fetch([download])
     try table.store.check(download.hash)
     part.discard()
     #expect(try table.parts().isEmpty)
@@ -153,9 +153,7 @@ struct FetcherTests {
     try await withThrowingTaskGroup { group in
       for _ in 0..<4 {
         group.addTask { [table] in
-          try await table.fetcher(try BlobStore(store: table.store.store)) {
-            $0.stallLimit = .seconds(30)
-          }.fetch(downloads)
+          try await table.fetcher(try BlobStore(store: table.store.store)).fetch(downloads)
         }
       }
       try await group.waitForAll()

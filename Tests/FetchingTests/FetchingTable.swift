@@ -30,7 +30,8 @@ final class FetchingTable: Sendable {
   ) -> Fetcher {
     var settings = Fetcher.Settings()
     settings.proxies.hosts["127.0.0.1"] = "DIRECT"
-    settings.stallLimit = .milliseconds(80)
+    // Longer than any load of the machine: who waits for a stall says how long.
+    settings.stallLimit = .seconds(30)
     settings.retries = 2
     settings.pause = { [self] _, asked in
       pauses.withLock { $0.append(asked) }

@@ -62,10 +62,11 @@ public final class AgentLog: Sendable {
   }
 }
 
-/// The time of day in UTC, as `2026-01-31T23:59:59.123Z`.
-public func wallTime() -> String {
+/// The time of day in UTC, now or some seconds ago, as `2026-01-31T23:59:59.123Z`: later times are greater texts.
+public func wallTime(secondsAgo: Int = 0) -> String {
   var now = timespec()
   clock_gettime(CLOCK_REALTIME, &now)
+  now.tv_sec -= secondsAgo
   var parts = tm()
   gmtime_r(&now.tv_sec, &parts)
   func digits(_ number: Int, _ count: Int) -> String {

@@ -60,6 +60,7 @@ struct AuthSessions: Sendable {
   ///
   /// - Parameter receiver: the machine that gets the credentials once they are there.
   func start(_ provider: String, for receiver: String?) throws -> AuthSession? {
+    try removeOld()
     let id = "auth-\(randomText())"
     try database.run(
       "INSERT INTO auth_sessions VALUES (?, ?, 'starting', NULL, NULL, ?, NULL, NULL, ?)", id,
@@ -70,6 +71,7 @@ struct AuthSessions: Sendable {
 
   /// Goes on with the sessions of a controller that was ended.
   func takeUp() throws {
+    try removeOld()
     for session in try all() {
       if session.status == "delivering" {
         // They were in the memory of the last controller alone.
@@ -84,6 +86,15 @@ struct AuthSessions: Sendable {
   func remove(_ session: AuthSession) throws {
     if let machine = session.machine { try fleet.remove(machine) }
     try database.run("DELETE FROM auth_sessions WHERE session_id = ?", session.id)
+  }
+
+  /// Removes sessions that began too many days ago: nobody waits for them any more.
+  private func removeOld() throws {
+    let limit = wallTime(secondsAgo: fleet.configuration.sessionDays * 86_400)
+    for session in try all() where session.created < limit {
+      try remove(session)
+      fleet.log.write("too old", ["session": .string(session.id)])
+    }
   }
 
   private func carryOut(_ id: String) {

@@ -33,6 +33,8 @@ struct Configuration: Sendable {
   var readyTime = 60
   var badBoots = 2
   var boots = 4
+  /// How many days a session stays that began, with its machine if it still has one.
+  var sessionDays = 30
 
   /// - Throws: `FaultyOptions` that names the member at fault.
   init(json bytes: [UInt8]) throws(FaultyOptions) {
@@ -43,8 +45,7 @@ struct Configuration: Sendable {
     try json.expectMembers(
       [
         "store", "state", "listen", "token_file", "keys", "secret_key", "ready_seconds",
-        "bad_boots",
-        "boots", "first_port", "roles", "drivers",
+        "bad_boots", "boots", "session_days", "first_port", "roles", "drivers",
       ], of: "the configuration")
     func text(_ key: String) throws(FaultyOptions) -> String {
       guard let text = json[key]?.string, !text.isEmpty else {
@@ -69,6 +70,8 @@ struct Configuration: Sendable {
     readyTime = try number("ready_seconds", readyTime)
     badBoots = try number("bad_boots", badBoots)
     boots = try number("boots", boots)
+    sessionDays = try number("session_days", sessionDays)
+    guard sessionDays <= 10_000 else { throw FaultyOptions("'session_days' is at most 10000") }
     drivers = Driver.builtIn
     for (name, value) in json["drivers"]?.object ?? [:] {
       drivers[name] = try Driver(value, named: name)

@@ -111,6 +111,50 @@ struct LoopTests {
     #expect(try world.machines().contains { $0["id"] == machine && $0["role"] == "browser" })
   }
 
+  @Test("forgets a sign-in of which nobody wants to know any more, with its machine")
+  func forgetsSignIn() throws {
+    let world = try ControllerWorld()
+    try world.publish(1)
+    try world.start()
+    var ids: [String] = []
+    for _ in 0..<2 {
+      let answer = try world.ask("POST", "/api/auth/start", ["provider": "codex"])
+      ids.append(try #require((answer.json as? [String: Any])?["session_id"] as? String))
+    }
+    var machines: [String?] = []
+    try world.eventually("both are ready") {
+      let sessions = try ids.map {
+        try world.ask("GET", "/api/auth/sessions/\($0)").json as? [String: Any] ?? [:]
+      }
+      machines = sessions.map { $0["browser_vm_id"] as? String }
+      return sessions.allSatisfy { $0["status"] as? String == "ready" }
+    }
+    world.killController()
+    let days = ["31", "29"]
+    for (id, days) in zip(ids, days) {
+      _ = try runTool(
+        "python3",
+        [
+          "-c",
+          """
+          import datetime, sqlite3, sys
+          at = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=int(sys.argv[3]))
+          with sqlite3.connect(sys.argv[1]) as database:
+              database.execute("UPDATE auth_sessions SET created_at = ? WHERE session_id = ?",
+                               (at.strftime("%Y-%m-%dT%H:%M:%S.000Z"), sys.argv[2]))
+          """, (world.folder / "state/controller.db").string, id, days,
+        ]
+      ).succeeded()
+    }
+    try world.start()
+    try world.eventually("the older one has gone") {
+      try world.ask("GET", "/api/auth/sessions/\(ids[0])").status == 404
+    }
+    #expect(try world.ask("GET", "/api/auth/sessions/\(ids[1])").status == 200)
+    #expect(try world.machines().map { $0["id"] } == [machines[1]])
+    #expect(world.machineProcesses.count == 1)
+  }
+
   @Test("ends the machine of a sign-in that fails")
   func failedSignIn() throws {
     let world = try ControllerWorld()

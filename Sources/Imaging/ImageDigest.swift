@@ -51,25 +51,29 @@ func digest(
   }
   var position = 0
   while position < size {
-    let limit = try ready(position)
+    // Asked seldom: these questions wait for whoever writes to the file.
+    let limit = min(try ready(position), position + 64 << 20)
     let start = lseek(descriptor, position, CInt(clinux_seek_data))
     // No more data, or a file system that does not know about holes.
     let data = min(start >= 0 ? start : errno == ENXIO ? limit : position, limit)
-    if position < data {
+    while position < data {
       let count = min(zeros.count, data - position)
       hasher.update(UnsafeRawBufferPointer(rebasing: zeros[..<count]))
       position += count
-      continue
     }
+    guard position < limit else { continue }
     let hole = lseek(descriptor, position, CInt(clinux_seek_hole))
     let end = min(hole > position ? hole : limit, limit)
-    let count = pread(descriptor, buffer.baseAddress, min(buffer.count, end - position), position)
-    if count < 0, errno == EINTR { continue }
-    guard count > 0 else {
-      throw ImagingFailure.cannotRead(path: path, operation: "read", reason: lastError())
+    while position < end {
+      let count = pread(
+        descriptor, buffer.baseAddress, min(buffer.count, end - position), position)
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        throw ImagingFailure.cannotRead(path: path, operation: "read", reason: lastError())
+      }
+      hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      position += count
     }
-    hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-    position += count
   }
   return hasher.finish()
 }

@@ -15,7 +15,7 @@ public struct ImageOptions: Sendable, Equatable {
   /// How many files the image can hold, rounded up to whole blocks of inodes; nil: one for 16 KiB,
   /// or for 4 KiB in an image under 512 MiB, as mke2fs has it.
   public var inodeCount: Int?
-  /// How many threads read and write; the image does not depend on it.
+  /// How many threads read, write and hash, at least one of each; the image does not depend on it.
   public var jobs: Int
 
   public init(

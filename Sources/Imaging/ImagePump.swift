@@ -75,10 +75,14 @@ final class ImagePump: Sendable {
     }
   }
 
-  /// Waits until more of the disk than `position` is as it will be.
+  /// Bytes for which it is worth to look at the file while it is written: both wait for each other.
+  private static let batch = 16 << 20
+
+  /// Waits until a good deal more of the disk than `position` is as it will be.
   ///
   /// - Returns: up to where, in bytes; nil when the work has failed. One thread may ask.
   func ready(after position: Int) -> Int? {
+    let enough = min(position + Self.batch, Int(plan.geometry.blockCount) * blockSize)
     while true {
       let (end, hasFailed) = state.withLock { state in
         let blocks =
@@ -87,7 +91,7 @@ final class ImagePump: Sendable {
         return (Int(blocks) * blockSize, state.failure != nil)
       }
       if hasFailed { return nil }
-      if end > position { return end }
+      if end >= enough { return end }
       progress.wait()
     }
   }

@@ -39,7 +39,8 @@ final class ImageWriter: Sendable {
     events(.began(.image, total: draft.plan.byteCount, unit: .bytes))
     if isHashed { DispatchQueue.global().async(group: follower) { self.follow() } }
     do {
-      let written = try pump.run(jobs: draft.options.jobs)
+      // One of the threads hashes, which takes as long as the writing and waits for it.
+      let written = try pump.run(jobs: draft.options.jobs - (isHashed ? 1 : 0))
       guard fsync(file.descriptor) == 0 else {
         throw ImagingFailure.cannotWrite(path: file.path, operation: "sync", reason: lastError())
       }

@@ -1,6 +1,8 @@
 """The image writer against others that make a file system of a tree, and against copying its bytes."""
 
 import os
+import pathlib
+import tempfile
 
 from claims import claim, limit
 from timing import Contender, allocated, column, contest, output, remove, shell, warm_files, warm_memory
@@ -12,35 +14,59 @@ HASHED = "ours, folder, hashed"
 
 def run(shop):
     """The golden image's tree, from a folder and from a tar."""
-    name = "tiny" if shop.short else "golden"
-    shop.prepare(name)
-    tree = shop.tree(shop.release(name), shop.scratch / "tree")
-    size = GIB if shop.short else 8 * GIB
+    name, tree, size = golden(shop)
     results, failed = write_all(shop, tree, size)
     remove(tree)
     hashed = "mke2fs -d, sha256sum"
-    floor = [min(a, b) for a, b in zip(column(results["cp"]), column(results["dd"]))]
-    claims = [
-        claim("image written, against mke2fs -d", results["ours, folder"], results.get("mke2fs -d"),
-              "written", at_least=6),
+    claims = contests("image written", results) + [
         claim("image written while it is hashed, against mke2fs -d, which does not", results[HASHED],
               results.get("mke2fs -d"), "written"),
         claim("image written and hashed, against mke2fs -d and sha256sum", results[HASHED],
               results.get(hashed)),
+        limit("image written from a folder while it is hashed, over the faster of cp and dd",
+              over_floor(results, HASHED), "×"),
     ]
-    ours = {"ours, folder", "ours, tar", HASHED}
-    for peer in sorted(results.keys() - ours - {"mke2fs -d", hashed, "cp", "dd"}):
-        ours = results["ours, tar" if "tar" in peer else "ours, folder"]
-        claims.append(claim(f"image written, against {peer}", ours, results[peer], "written",
-                            at_least=2))
-    for what, contender, goal in (("written from a folder", "ours, folder", 1.6),
-                                  ("written from a tar", "ours, tar", 1.6),
-                                  ("written from a folder while it is hashed", HASHED, None)):
-        values = [a / b for a, b in zip(column(results[contender], "written"), floor)]
-        claims.append(limit(f"image {what}, over the faster of cp and dd", values, "×",
-                            at_most=goal))
     return {"title": f"Writing an image of {size // GIB} GiB: {name}", "results": results,
             "failed": failed, "claims": claims}
+
+
+def memory(shop):
+    """The same writers where no disk has to be waited for."""
+    name, tree, size = golden(shop)
+    with tempfile.TemporaryDirectory(prefix="benchmarks-", dir="/dev/shm") as place:
+        results, failed = write_all(shop, tree, size, place=pathlib.Path(place), hashes=False)
+    remove(tree)
+    return {"title": f"Writing an image of {size // GIB} GiB into memory (tmpfs): {name}",
+            "results": results, "failed": failed,
+            "claims": contests("image written in memory", results)}
+
+
+def golden(shop):
+    """The name of the recipe whose tree is written, the tree, and the image's size."""
+    name = "tiny" if shop.short else "golden"
+    shop.prepare(name)
+    return (name, shop.tree(shop.release(name), shop.scratch / "tree"),
+            GIB if shop.short else 8 * GIB)
+
+
+def contests(what, results):
+    """Ours, which then hashes nothing either, against each peer and against copying the bytes."""
+    claims = [claim(f"{what}, against mke2fs -d", results["ours, folder"], results.get("mke2fs -d"),
+                    "written", at_least=6)]
+    known = {"ours, folder", "ours, tar", HASHED, "mke2fs -d", "mke2fs -d, sha256sum", "cp", "dd"}
+    for peer in sorted(results.keys() - known):
+        ours = results["ours, tar" if "tar" in peer else "ours, folder"]
+        claims.append(claim(f"{what}, against {peer}", ours, results[peer], "written",
+                            at_least=2))
+    for source in ("folder", "tar"):
+        claims.append(limit(f"{what} from a {source}, over the faster of cp and dd",
+                            over_floor(results, f"ours, {source}"), "×", at_most=1.6))
+    return claims
+
+
+def over_floor(results, contender):
+    floor = [min(a, b) for a, b in zip(column(results["cp"]), column(results["dd"]))]
+    return [a / b for a, b in zip(column(results[contender], "written"), floor)]
 
 
 def flat(shop):
@@ -58,9 +84,13 @@ def flat(shop):
                              results.get("mke2fs -d"), "written", at_least=6)]}
 
 
-def write_all(shop, tree, size, floor=True):
-    """All writers on one tree; each run ends when the image is on the disk. The peers hash nothing."""
-    tar, out, reference = (shop.scratch / name for name in ("tree.tar", "out.ext4", "floor.ext4"))
+def write_all(shop, tree, size, floor=True, place=None, hashes=True):
+    """All writers on one tree; each run ends when the image is on the disk. The peers hash nothing.
+
+    `place` is for the images, the scratch folder if it is none.
+    """
+    tar = shop.scratch / "tree.tar"
+    out, reference = ((place or shop.scratch) / name for name in ("out.ext4", "floor.ext4"))
     output(["tar", "--format=pax", "--xattrs", "--acls", "-C", tree, "-cf", tar, "."])
     shop.write_image(tree, reference, size)
     output(["e2fsck", "-fn", reference])
@@ -84,6 +114,7 @@ def write_all(shop, tree, size, floor=True):
                   shop.write_image(source, out, size, *options), ready, lambda: remove(out))
         for name, source, options in [("ours, folder", tree, ["--no-hash"]),
                                       ("ours, tar", tar, ["--no-hash"]), (HASHED, tree, [])]
+        if hashes or options
     ]
     lines = {
         "mke2fs": ("mke2fs -d", 'mke2fs -q -F -t ext4 -d "$2" "$1" "$3"k', tree, size >> 10),
@@ -96,10 +127,11 @@ def write_all(shop, tree, size, floor=True):
     for peer, (name, text, *values) in lines.items():
         if shop.has(peer):
             writers.append(line(name, text + ' && sync "$1"', *values))
+    if floor and hashes:
+        writers.append(line("mke2fs -d, sha256sum", 'mke2fs -q -F -t ext4 -d "$2" "$1" "$3"k && sync "$1"'
+                            ' && sha256sum "$1"', tree, size >> 10))
     if floor:
         writers += [
-            line("mke2fs -d, sha256sum", 'mke2fs -q -F -t ext4 -d "$2" "$1" "$3"k && sync "$1"'
-                 ' && sha256sum "$1"', tree, size >> 10),
             line("cp", 'cp --sparse=always "$2" "$1" && sync "$1"', reference, before=ready_to_copy),
             line("dd", 'dd status=none bs=4M conv=fsync if="$2" of="$1"', tar),
         ]

@@ -1,5 +1,6 @@
 """The image writer against others that make a file system of a tree, and against copying its bytes."""
 
+import functools
 import os
 import pathlib
 import tempfile
@@ -10,6 +11,7 @@ from timing import Contender, allocated, column, contest, output, remove, shell,
 
 GIB = 1 << 30
 HASHED = "ours, folder, hashed"
+MKE2FS_HASHED = "mke2fs -d, sha256sum"
 
 
 def run(shop):
@@ -17,12 +19,11 @@ def run(shop):
     name, tree, size = golden(shop)
     results, failed = write_all(shop, tree, size)
     remove(tree)
-    hashed = "mke2fs -d, sha256sum"
     claims = contests("image written", results) + [
         claim("image written while it is hashed, against mke2fs -d, which does not", results[HASHED],
               results.get("mke2fs -d"), "written"),
         claim("image written and hashed, against mke2fs -d and sha256sum", results[HASHED],
-              results.get(hashed)),
+              results.get(MKE2FS_HASHED)),
         limit("image written from a folder while it is hashed, over the faster of cp and dd",
               over_floor(results, HASHED), "×"),
     ]
@@ -53,7 +54,7 @@ def contests(what, results):
     """Ours, which then hashes nothing either, against each peer and against copying the bytes."""
     claims = [claim(f"{what}, against mke2fs -d", results["ours, folder"], results.get("mke2fs -d"),
                     "written", at_least=6)]
-    known = {"ours, folder", "ours, tar", HASHED, "mke2fs -d", "mke2fs -d, sha256sum", "cp", "dd"}
+    known = {"ours, folder", "ours, tar", HASHED, "mke2fs -d", MKE2FS_HASHED, "cp", "dd"}
     for peer in sorted(results.keys() - known):
         ours = results["ours, tar" if "tar" in peer else "ours, folder"]
         claims.append(claim(f"{what}, against {peer}", ours, results[peer], "written",
@@ -109,12 +110,13 @@ def write_all(shop, tree, size, floor=True, place=None, hashes=True):
         values = [str(value) for value in values]
         return Contender(name, lambda: shell(text, out, *values), before, lambda: remove(out))
 
+    ours = [("ours, folder", tree, "--no-hash"), ("ours, tar", tar, "--no-hash")]
+    if hashes:
+        ours.append((HASHED, tree))
     writers = [
-        Contender(name, lambda source=source, options=options:
-                  shop.write_image(source, out, size, *options), ready, lambda: remove(out))
-        for name, source, options in [("ours, folder", tree, ["--no-hash"]),
-                                      ("ours, tar", tar, ["--no-hash"]), (HASHED, tree, [])]
-        if hashes or options
+        Contender(name, functools.partial(shop.write_image, source, out, size, *options), ready,
+                  lambda: remove(out))
+        for name, source, *options in ours
     ]
     lines = {
         "mke2fs": ("mke2fs -d", 'mke2fs -q -F -t ext4 -d "$2" "$1" "$3"k', tree, size >> 10),
@@ -128,7 +130,7 @@ def write_all(shop, tree, size, floor=True, place=None, hashes=True):
         if shop.has(peer):
             writers.append(line(name, text + ' && sync "$1"', *values))
     if floor and hashes:
-        writers.append(line("mke2fs -d, sha256sum", 'mke2fs -q -F -t ext4 -d "$2" "$1" "$3"k && sync "$1"'
+        writers.append(line(MKE2FS_HASHED, 'mke2fs -q -F -t ext4 -d "$2" "$1" "$3"k && sync "$1"'
                             ' && sha256sum "$1"', tree, size >> 10))
     if floor:
         writers += [

@@ -54,7 +54,7 @@ struct ImageCommand: AsyncParsableCommand {
       progress.close()
       if !common.quiet, common.progress != .json {
         StandardError.write(
-          "made \(request.image): \(bytes(made.virtualSize)), \(bytes(made.allocatedSize)) on disk, "
+          "made \(request.image): \(bytes(request.size)), \(bytes(made.allocatedSize)) on disk, "
             + (made.sha256.map { "sha256 \($0), " } ?? "") + "in \(seconds(progress.elapsed))\n")
       }
       StandardOutput.write(common.json ? json(ImageReport(request, made)) : "\(request.image)\n")
@@ -91,7 +91,7 @@ private struct ImageReport: Encodable {
   init(_ request: ImageRequest, _ image: WrittenImage) {
     path = request.image.string
     sha256 = image.sha256?.hex
-    virtualSize = image.virtualSize
+    virtualSize = request.size
     allocatedSize = image.allocatedSize
   }
 }

@@ -9,7 +9,7 @@ public import SystemPackage
 
 /// The SHA-256 of an image as a whole; holes count as zeros and are not read.
 ///
-/// - Parameter isCancelled: asked for every few megabytes.
+/// - Parameter isCancelled: asked for every 64 MiB.
 /// - Throws: `ImagingFailure` or `CancellationError`.
 public func digest(
   ofImage path: FilePath, events: EventSink = { _ in },

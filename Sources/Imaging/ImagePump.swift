@@ -28,6 +28,9 @@ final class ImagePump: Sendable {
     var dataBlocks: Int
     /// What of it needs not be hashed again.
     var known: KnownChunks
+
+    /// Bytes of the blocks that are not zero.
+    var allocatedSize: Int64 { Int64(dataBlocks * blockSize) }
   }
 
   private let plan: ImagePlan

@@ -17,7 +17,6 @@ final class ImageWriter: Sendable {
   /// Whether hashing is all that is left, and shows its progress; whether it shall end early.
   private let hashing = Mutex((isAlone: false, isUnwanted: false))
   private let digest = Mutex<Result<ContentHash, any Error>?>(nil)
-  private let result = Mutex<ImagePump.Written?>(nil)
   private let follower = DispatchGroup()
 
   init(
@@ -34,8 +33,8 @@ final class ImageWriter: Sendable {
       isCancelled: isCancelled)
   }
 
-  /// Writes everything; the image is on the disk when this returns, and still being hashed.
-  func write() throws {
+  /// Writes everything; the image is on the disk when this returns, and may still be being hashed.
+  func write() throws -> ImagePump.Written {
     events(.began(.image, total: draft.plan.byteCount, unit: .bytes))
     if isHashed { DispatchQueue.global().async(group: follower) { self.follow() } }
     do {
@@ -45,26 +44,22 @@ final class ImageWriter: Sendable {
         throw ImagingFailure.cannotWrite(path: file.path, operation: "sync", reason: lastError())
       }
       if isCancelled() { throw CancellationError() }
-      result.withLock { $0 = written }
       events(.ended(.image))
+      return written
     } catch {
       stop()
       throw error
     }
   }
 
-  /// Bytes of the blocks that are not zero, of what is written.
-  var allocatedSize: Int64 {
-    result.withLock { Int64(($0?.dataBlocks ?? 0) * blockSize) }
-  }
-
   /// Waits until all is hashed.
-  func finish() throws -> ImageFacts {
+  ///
+  /// - Parameter written: what `write` returned.
+  func finish(_ written: ImagePump.Written) throws -> ImageFacts {
     events(.began(.hash, total: Int(draft.options.size), unit: .bytes))
     hashing.withLock { $0.isAlone = true }
     follower.wait()
-    guard let written = result.withLock({ $0 }), let sha256 = try digest.withLock({ try $0?.get() })
-    else { throw CancellationError() }
+    guard let sha256 = try digest.withLock({ try $0?.get() }) else { throw CancellationError() }
     events(.ended(.hash))
     return facts(written, sha256)
   }
@@ -97,7 +92,7 @@ final class ImageWriter: Sendable {
     let (options, geometry) = (draft.options, draft.plan.geometry)
     return ImageFacts(
       uuid: options.uuid, hashSeed: options.hashSeed, label: options.label, size: options.size,
-      allocatedSize: allocatedSize, blockSize: blockSize,
+      allocatedSize: written.allocatedSize, blockSize: blockSize,
       blockCount: Int64(geometry.blockCount), freeBlocks: draft.freeBlocks,
       inodeSize: InodeRecord.size, inodeCount: Int(geometry.inodeCount),
       freeInodes: draft.freeInodes, journalBlocks: draft.journalBlocks,

@@ -75,6 +75,7 @@ private final class StopSign: Sendable {
 private struct NewImage: ~Copyable {
   private let file: ImageFile
   private let writer: ImageWriter
+  private let written: ImagePump.Written
   private var isFinished = false
 
   init(
@@ -86,8 +87,7 @@ private struct NewImage: ~Copyable {
     do {
       let writer = ImageWriter(
         draft, file, known: known, isHashed: isHashed, events, isCancelled)
-      try writer.write()
-      (self.file, self.writer) = (file, writer)
+      (self.file, self.writer, written) = (file, writer, try writer.write())
     } catch {
       file.discard()
       throw error
@@ -96,7 +96,7 @@ private struct NewImage: ~Copyable {
 
   /// Waits for the hash.
   consuming func finish() throws -> ImageFacts {
-    let facts = try writer.finish()
+    let facts = try writer.finish(written)
     isFinished = true
     return facts
   }
@@ -104,7 +104,7 @@ private struct NewImage: ~Copyable {
   /// Bytes of the blocks that are not zero.
   consuming func keep() -> Int64 {
     isFinished = true
-    return writer.allocatedSize
+    return written.allocatedSize
   }
 
   deinit {

@@ -30,12 +30,11 @@ public func makeImage(
   if request.isHashed {
     let facts = try writeImage(
       of: clamped, to: temporary, options: options, base: request.base, events: events)
-    made = WrittenImage(
-      virtualSize: request.size, allocatedSize: Int(facts.allocatedSize), sha256: facts.sha256)
+    made = WrittenImage(allocatedSize: Int(facts.allocatedSize), sha256: facts.sha256)
   } else {
     let allocated = try writeUnhashedImage(
       of: clamped, to: temporary, options: options, base: request.base, events: events)
-    made = WrittenImage(virtualSize: request.size, allocatedSize: Int(allocated))
+    made = WrittenImage(allocatedSize: Int(allocated))
   }
   do {
     guard rename(temporary.string, request.image.string) == 0 else {

@@ -105,11 +105,9 @@ public struct MadeImage: Sendable, Equatable {
 
 /// What `makeImage` wrote.
 public struct WrittenImage: Sendable, Equatable {
-  /// In bytes.
-  public var virtualSize: Int
   /// Bytes that take room on the disk; the rest are holes.
   public var allocatedSize: Int
-  /// Of all `virtualSize` bytes; nil when it was not wanted.
+  /// Of the whole; nil when it was not wanted.
   public var sha256: ContentHash?
 }
 

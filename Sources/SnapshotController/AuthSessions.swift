@@ -85,7 +85,12 @@ struct AuthSessions: Sendable {
   /// Ends a session with its machine.
   func remove(_ session: AuthSession) throws {
     if let machine = session.machine { try fleet.remove(machine) }
-    try database.run("DELETE FROM auth_sessions WHERE session_id = ?", session.id)
+    let row = try database.run(
+      "DELETE FROM auth_sessions WHERE session_id = ? RETURNING *", session.id)
+    // It may have got one since it was looked up.
+    if session.machine == nil, let machine = row.first?["browser_vm_id"] {
+      try fleet.remove(machine)
+    }
   }
 
   /// Removes sessions that began too many days ago: nobody waits for them any more.
@@ -130,10 +135,13 @@ struct AuthSessions: Sendable {
     if let id = session.machine { return try database.machine(id) }
     guard let role = fleet.configuration.role(Self.role), let machine = fleet.claim(role)
     else { return nil }
-    try database.run(
-      "UPDATE auth_sessions SET browser_vm_id = ?, vm_ip = ? WHERE session_id = ?", machine.id,
-      machine.ip, session.id)
-    return machine
+    let row = try database.run(
+      "UPDATE auth_sessions SET browser_vm_id = ?, vm_ip = ? WHERE session_id = ? RETURNING *",
+      machine.id, machine.ip, session.id)
+    guard row.isEmpty else { return machine }
+    // The session was removed meanwhile: nobody else knows of its machine.
+    try fleet.remove(machine.id)
+    return nil
   }
 
   /// False when the machine failed.

@@ -155,6 +155,21 @@ struct LoopTests {
     #expect(world.machineProcesses.count == 1)
   }
 
+  @Test("leaves no machine of a sign-in that is cancelled while its machine is being started")
+  func cancelledSignIn() throws {
+    let world = try ControllerWorld()
+    try world.publish(1)
+    try world.start()
+    for _ in 0..<8 {
+      let answer = try world.ask("POST", "/api/auth/start", ["provider": "codex"])
+      let id = try #require((answer.json as? [String: Any])?["session_id"] as? String)
+      #expect(try world.ask("DELETE", "/api/auth/sessions/\(id)").status == 200)
+    }
+    try world.eventually("all machines have gone") {
+      try world.machines().isEmpty && world.machineProcesses.isEmpty
+    }
+  }
+
   @Test("ends the machine of a sign-in that fails")
   func failedSignIn() throws {
     let world = try ControllerWorld()

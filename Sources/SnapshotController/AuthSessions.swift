@@ -60,7 +60,6 @@ struct AuthSessions: Sendable {
   ///
   /// - Parameter receiver: the machine that gets the credentials once they are there.
   func start(_ provider: String, for receiver: String?) throws -> AuthSession? {
-    try removeOld()
     let id = "auth-\(randomText())"
     try database.run(
       "INSERT INTO auth_sessions VALUES (?, ?, 'starting', NULL, NULL, ?, NULL, NULL, ?)", id,
@@ -94,9 +93,10 @@ struct AuthSessions: Sendable {
   }
 
   /// Removes sessions that began too many days ago: nobody waits for them any more.
-  private func removeOld() throws {
+  func removeOld() throws {
     let limit = wallTime(secondsAgo: fleet.configuration.sessionDays * 86_400)
-    for session in try all() where session.created < limit {
+    let rows = try database.run("SELECT * FROM auth_sessions WHERE created_at < ?", limit)
+    for session in rows.compactMap(AuthSession.init) {
       try remove(session)
       fleet.log.write("too old", ["session": .string(session.id)])
     }

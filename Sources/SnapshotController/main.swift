@@ -30,7 +30,7 @@ func serve(_ arguments: [String]) -> Int32 {
     let server = try listen(configuration, Routes(fleet: fleet, sessions: sessions))
     log.write("listening", ["port": .integer(server.port)])
     try sessions.takeUp()
-    startThread { tend(fleet) }
+    startThread { tend(fleet, sessions) }
     Life.isReady()
     Life.untilStopped()
     try server.stop()
@@ -53,12 +53,15 @@ private func listen(_ configuration: Configuration, _ routes: Routes) throws -> 
   }
 }
 
-/// Looks after the machines every second, and at the catalogs as soon as they change.
-private func tend(_ fleet: Fleet) {
+/// Looks after the machines and the sessions every second, and at the catalogs as soon as they change.
+private func tend(_ fleet: Fleet, _ sessions: AuthSessions) {
   let images = Set(fleet.configuration.roles.map(\.image)).sorted()
   let watches = images.map { CatalogWatch(store: fleet.configuration.store, image: $0) }
   while true {
-    do { try fleet.tend() } catch {
+    do {
+      try fleet.tend()
+      try sessions.removeOld()
+    } catch {
       fleet.log.write("tending failed", ["error": .string("\(error)")])
     }
     // The first watch wakes us; the others are looked at each second anyway.
